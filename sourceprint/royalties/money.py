@@ -348,7 +348,9 @@ def shown_decimals(currency: str) -> int:
 def _picos(minor: Fraction | int) -> int:
     picos = round(minor * _PICO)
     if abs(picos) > LIMIT_MINOR * _PICO:
-        raise ParameterError(f"amount {picos // _PICO}: beyond {LIMIT_MINOR} minor units; check rates and revenue")
+        raise ParameterError(
+            f"amount {picos // _PICO}: beyond {LIMIT_MINOR} minor units; check rates, revenue and agreed amounts"
+        )
     return picos
 
 

@@ -289,8 +289,10 @@ def _totals(divided_up: Mapping[tuple[str, str], Amount], lines: Iterable[Line],
             allotted[group] = allotted.get(group, ZERO) + line.gross
         divided[group] = divided.get(group, ZERO) + line.gross
     limit = Amount.of_minor(LIMIT_MINOR, currency)
-    if largest := max((total for total in map(abs, allotted.values()) if total > limit), default=None):
-        raise ParameterError(f"amount {largest} {currency}: beyond {limit}; check rates and revenue")
+    if too_large := [group for group, total in sorted(allotted.items()) if abs(total) > limit]:
+        (territory, right), total = too_large[0], allotted[too_large[0]]
+        what = "guarantees" if right == GUARANTEE else "rates and revenue"
+        raise ParameterError(f"{right} in {territory}: {total} {currency} in all, beyond {limit}; check {what}")
     groups = sorted({*allotted, *divided})
     return tuple(Total(*group, allotted.get(group, ZERO), divided.get(group, ZERO)) for group in groups)
 

@@ -268,10 +268,13 @@ def _by_parts(claim: Claim, rights: Rights, owners: Owners) -> Iterator[Claim]:
     for part in rights.parts.get(recording_id, ()):
         start, end = _moment(claim, part.start_ms), _moment(claim, part.end_ms)
         if start < end:
-            origin = _origin(part.part_id, rights)
-            claimant = _claimant(claim.index_id, (origin,), claim.layer, rights, owners)
-            note = f"rights: {part.start_ms}-{part.end_ms} ms of {recording_id} is taken from {origin}"
-            if rights.parts.get(origin):
+            origins = _origins(part.part_id, rights)
+            claimant = _claimant(claim.index_id, origins, claim.layer, rights, owners)
+            shown = " or ".join(origins)
+            note = f"rights: {part.start_ms}-{part.end_ms} ms of {recording_id} is taken from {shown}"
+            if len(origins) > 1:
+                note += ", which contain each other in a circle"
+            elif rights.parts.get(origins[0]):
                 note += ", which has parts of its own; which of them this is, is not on file"
             if claim.note:
                 note = f"{claim.note}; {note}"
@@ -294,20 +297,24 @@ def _moment(claim: Claim, recording_ms: int) -> int:
     return min(moment, claim.end_ms)
 
 
-def _origin(recording_id: str, rights: Rights) -> str:
-    """Return the recording that all of a recording is taken from, however often that was done; a circle ends it."""
-    seen = {recording_id}
+def _origins(recording_id: str, rights: Rights) -> tuple[str, ...]:
+    """Return the recording that a whole recording is taken from, at the end of the chain of copies.
+
+    Recordings that are copies of each other in a circle have no such end: it may be any of them, by id.
+    """
+    chain = [recording_id]
     while True:
-        recording = rights.recordings.get(recording_id)
+        recording = rights.recordings.get(chain[-1])
         whole = [
             part.part_id
-            for part in rights.parts.get(recording_id, ())
+            for part in rights.parts.get(chain[-1], ())
             if recording is not None
             and recording.duration_ms is not None
             and part.start_ms <= 0
             and part.end_ms >= recording.duration_ms
         ]
-        if len(whole) != 1 or whole[0] in seen:
-            return recording_id
-        recording_id = whole[0]
-        seen.add(recording_id)
+        if len(whole) != 1:
+            return (chain[-1],)
+        if whole[0] in chain:
+            return tuple(sorted(chain[chain.index(whole[0]) :]))
+        chain.append(whole[0])

@@ -169,6 +169,14 @@ def test_less_than_the_guarantee_is_made_up_for_and_follows_corrections(database
     assert balance(second) == ["10", "0", "0", "10", "10"]
 
 
+def test_a_guarantee_beyond_the_limit_is_refused_by_its_licence(sqlite_database: Database, tmp_path: Path) -> None:
+    a_deal(sqlite_database, guarantee=Guarantee(2**62, "month"))  # within it: three of them are not
+    attribute(sqlite_database, tmp_path, "2026-02-01", "a.wav")
+    said = "guarantee of licence LIC-1, 46116860184273879.04 EUR a month: amount .*: beyond 9223372036854775807 minor"
+    with pytest.raises(StatementError, match=said):
+        issue(sqlite_database, "2026-Q1")
+
+
 def test_a_guarantee_of_a_year_counts_all_its_quarters(database: Database, tmp_path: Path) -> None:
     a_deal(database, guarantee=Guarantee(1500, "year"))
     attribute(database, tmp_path, "2026-02-01", "a.wav")

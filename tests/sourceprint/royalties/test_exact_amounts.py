@@ -172,7 +172,9 @@ def test_an_amount_that_is_none_or_too_fine_is_refused() -> None:
         Amount.parse(str(2**63))
     with pytest.raises(ParameterError, match="finer than 46 decimals"):
         Amount.parse("0." + "0" * 45 + "1").times(500_000)
-    with pytest.raises(ParameterError, match="beyond 9223372036854775807 minor units; check rates and revenue"):
+    with pytest.raises(
+        ParameterError, match="beyond 9223372036854775807 minor units; check rates, revenue and agreed amounts"
+    ):
         Amount.nearest(2**63, "EUR")
 
 

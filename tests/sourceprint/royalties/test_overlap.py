@@ -230,7 +230,7 @@ def test_a_part_and_its_origin_claim_the_same_time_together() -> None:
     assert [(h.claimant.name, h.attributed_us) for h in held(*matches, rights=rights)] == [("R2", 10_000_000)]
 
 
-def test_parts_of_parts_are_followed_where_they_are_the_whole_and_a_circle_ends() -> None:
+def test_parts_of_parts_are_followed_where_they_are_the_whole() -> None:
     works = {"R1": ["W1"], "R2": ["W2"], "R3": ["W3"]}
     match = a_match("R1", a_passage(0, 10_000))
     chain = [a_part("R1", "R2", 0, 10_000), a_part("R2", "R3", 0, 200_000)]
@@ -238,8 +238,18 @@ def test_parts_of_parts_are_followed_where_they_are_the_whole_and_a_circle_ends(
     (vague,) = held(match, rights=some_rights(works, parts=[chain[0], a_part("R2", "R3", 0, 100)]))
     assert vague.claimant.name == "R2"
     assert "which has parts of its own" in next(iter(vague.notes))
-    circle = [*chain, a_part("R3", "R2", 0, 200_000)]
-    assert len(held(match, rights=some_rights(works, parts=circle))) == 1
+
+
+def test_a_circle_of_recordings_that_contain_each_other_pays_none_of_them() -> None:
+    works = {"R1": ["W1"], "R2": ["W2"], "R3": ["W3"]}
+    parts = [a_part("R1", "R2", 0, 10_000), a_part("R2", "R3", 0, 200_000), a_part("R3", "R2", 0, 200_000)]
+    for recording in ("R1", "R2"):
+        (holding,) = held(a_match(recording, a_passage(0, 10_000)), rights=some_rights(works, parts=parts))
+        assert (holding.state, holding.claimant.recording_ids) == ("unresolved", ("R2", "R3"))
+        assert "is taken from R2 or R3, which contain each other in a circle" in next(iter(holding.notes))
+    same = some_rights(dict.fromkeys(works, ("W1",)), owner_of=dict.fromkeys(works, "P-A"), parts=parts)
+    (holding,) = held(a_match("R1", a_passage(0, 10_000)), rights=same)  # whoever it is, the money is theirs
+    assert (holding.state, holding.claimant.name) == ("", "R2")
 
 
 def test_an_index_id_without_a_recording_on_file_is_unresolved_by_name() -> None:

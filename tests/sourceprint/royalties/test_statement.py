@@ -264,7 +264,7 @@ def test_the_same_use_twice_is_refused() -> None:
 
 def test_amounts_beyond_what_the_database_holds_are_refused() -> None:
     rows = [UsageRow("one.wav", "Worldwide", 2**62, None, "")]
-    with pytest.raises(ParameterError, match="beyond"):
+    with pytest.raises(StatementError, match=r"licence LIC-1 in Worldwide, 0\.10 EUR per match x .* usages: .* beyond"):
         computed([a_use()], some_rights(), "fixed-fee", rows)
 
 

@@ -152,6 +152,15 @@ def test_where_nobody_is_in_the_pool_stays_with_the_licensee(database: Database)
     assert (line.kind, str(line.net), line.reason) == ("unmatched", "100", "no recording is opted in")
 
 
+def test_where_all_that_are_in_weigh_nothing_the_pool_stays_with_the_licensee_and_says_so(
+    sqlite_database: Database,
+) -> None:
+    store(sqlite_database, choices(R1=0, R2=0, R3=0), division="weights")
+    (line,) = issue(sqlite_database).lines
+    assert (line.kind, str(line.net)) == ("unmatched", "100")
+    assert line.reason == "3 recordings opted in, each of no weight"
+
+
 def test_a_recording_without_length_or_weight_is_named(database: Database) -> None:
     store(database, choices(R1=1), division="weights")
     with pytest.raises(StatementError, match=r"recording 'R2': is opted in to training, and has no weight on file"):

@@ -42,7 +42,7 @@ from sourceprint.royalties.percentages import format_percent
 from sourceprint.royalties.periods import Period
 from sourceprint.royalties.rights.licences import Licence, RateCard
 from sourceprint.royalties.rights.rights import Rights
-from sourceprint.royalties.statements.amounts.exchange import Converter
+from sourceprint.royalties.statements.amounts.exchange import Converter, amounts_of
 from sourceprint.royalties.statements.amounts.reported_usage import Pot, ReportedUsage, Track
 from sourceprint.royalties.statements.amounts.weights import (
     ALL,
@@ -352,7 +352,9 @@ class _Territory:
         for terms in self._accounting_on(generated_on):
             royalty = terms.rate_card.royalty_millionths or 0
             basis = f"{part.pot.basis} x {format_percent(royalty)} ({terms.id}){part.basis}"
-            found[terms.id] = Allotment(terms, method, part.pot.owed(part.at, royalty), by_rate=False, basis=basis)
+            with amounts_of(f"licence {printable(terms.id)} in {self._territory}, {basis}"):
+                amount = part.pot.owed(part.at, royalty)
+            found[terms.id] = Allotment(terms, method, amount, by_rate=False, basis=basis)
         return found
 
     def _of_rate(self, method: str, track: Track, use: Use, terms: Licence) -> Allotment:
@@ -367,7 +369,8 @@ class _Territory:
             rate = card.per_second or Fraction(0)
             exact = rate * times * use.attributed_us / 1_000_000
             basis = f"{amount_text(rate, card.currency)} per second x {seconds(use.attributed_us)} s{counted}"
-        amount = Amount.nearest(self._converter.convert(exact, card.currency), self._converter.currency)
+        with amounts_of(f"licence {printable(terms.id)} in {self._territory}, {basis}"):
+            amount = Amount.nearest(self._converter.convert(exact, card.currency), self._converter.currency)
         basis += f"{self._converter.basis(card.currency)} ({terms.id})"
         return Allotment(terms, method, amount, by_rate=True, basis=basis)
 

@@ -11,13 +11,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
+from fingerprint.errors import printable
 from sourceprint.royalties.deals.advances import AdvanceAccount, opened, recoup, recouping_parties
 from sourceprint.royalties.deals.spans import DealSpan, spans_due
 from sourceprint.royalties.money import ZERO, Amount, format_amount
 from sourceprint.royalties.periods import Period
 from sourceprint.royalties.rights.licences import Licence
 from sourceprint.royalties.rights.records import WHOLE
-from sourceprint.royalties.statements.amounts.exchange import Converter
+from sourceprint.royalties.statements.amounts.exchange import Converter, amounts_of
 from sourceprint.royalties.statements.amounts.lines import GUARANTEE, Adjustment, Contribution, Line, key_of, line_order
 from sourceprint.royalties.territories import WORLDWIDE
 
@@ -119,7 +120,8 @@ def advance_accounts(
         stated = f"{format_amount(advance.amount, currency)} {currency}"
         known = accounts.get(licence_id)
         if known is None or known.stated != stated:
-            amount = Amount.nearest(converter.convert(advance.amount, currency), converter.currency)
+            with amounts_of(f"advance of licence {printable(licence_id)}, {stated}"):
+                amount = Amount.nearest(converter.convert(advance.amount, currency), converter.currency)
             known = replace(known or opened(licence_id, advance, stated=stated, amount=amount), amount=amount)
         accounts[licence_id] = replace(
             known,
@@ -158,11 +160,12 @@ def _shortfall(licence: Licence, spans: tuple[DealSpan, ...], earned: Amount, co
         return None
     currency = licence.rate_card.currency
     parts = sum((span.part for span in spans), Fraction(0))
-    guaranteed = Amount.nearest(converter.convert(guarantee.amount * parts, currency), converter.currency)
+    each = f"{format_amount(guarantee.amount, currency)} {currency} a {guarantee.period}{converter.basis(currency)}"
+    with amounts_of(f"guarantee of licence {printable(licence.id)}, {each}"):
+        guaranteed = Amount.nearest(converter.convert(guarantee.amount * parts, currency), converter.currency)
     missing = guaranteed - earned
     if missing <= ZERO:
         return None
-    each = f"{format_amount(guarantee.amount, currency)} {currency} a {guarantee.period}{converter.basis(currency)}"
     words = (
         f"{each}, {spans[0].start} to {spans[-1].end}: {guaranteed.text(converter.currency)} guaranteed, "
         f"{earned.text(converter.currency)} earned ({licence.id})"

@@ -9,7 +9,8 @@ A sheet (.csv, .tsv, .xlsx) in the dialect of all (`sourceprint.sheets`):
 of the period is used, if it is no more than 31 days older than that day. Rates are exact rationals.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
@@ -21,10 +22,25 @@ from sourceprint.royalties.periods import parse_date
 from sourceprint.royalties.statements.statement import Conversion
 from sourceprint.sheets.typed_rows import typed_rows
 
-__all__ = ["COLUMNS", "MAX_AGE_DAYS", "Converter", "Rates", "read_rates"]
+__all__ = ["COLUMNS", "MAX_AGE_DAYS", "Converter", "Rates", "amounts_of", "read_rates"]
 
 COLUMNS = ("date", "from", "to", "rate", "publisher")
 MAX_AGE_DAYS = 31
+
+
+@contextmanager
+def amounts_of(what: str) -> Iterator[None]:
+    """Name whose amounts are computed inside the block, where one is too large.
+
+    Raises
+    ------
+    StatementError
+        Naming them.
+    """
+    try:
+        yield
+    except ParameterError as error:
+        raise StatementError(f"{what}: {error}") from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ are those of that day. The parts are whole 10**-12 minor units that sum to the p
 `weights`            by the weight that is declared with the opt-in
 ===================  ===================================================================================================
 
-Where nobody is in, the pool is unmatched; so is the part of a share that the licence does not cover.
+Where nobody is in, or all that are in weigh nothing, the pool is unmatched; so is the part of a share that the licence
+does not cover.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -26,11 +27,12 @@ from sourceprint.royalties.rights.licences import Licence
 from sourceprint.royalties.rights.records import MASTER, RightsRecording
 from sourceprint.royalties.rights.rights import Rights
 from sourceprint.royalties.statements.amounts.allocation import Allotment, PricedUse
-from sourceprint.royalties.statements.amounts.exchange import Converter
+from sourceprint.royalties.statements.amounts.exchange import Converter, amounts_of
 from sourceprint.royalties.statements.amounts.weights import ALL
 from sourceprint.royalties.statements.statement import OptedOut
 from sourceprint.royalties.uses.shares import JudgedShare, UseShares
 from sourceprint.royalties.uses.use import Use
+from sourceprint.text.tables import counted
 
 __all__ = ["TRAINING_POOL", "has_pool_due", "opted_out_of_pools", "pool_parts"]
 
@@ -109,13 +111,18 @@ def _of_pool(
     whole = converter.convert(pool.amount * span.part, currency)
     stated = f"{format_amount(pool.amount, currency)} {currency} a {pool.period}{converter.basis(currency)}"
     stated += f", {span.start} to {span.end}"
+    with amounts_of(f"pool for training of licence {printable(terms.id)}, {stated}"):
+        parts = shares_of(whole, converter.currency, weights or {"": 1})
     if not weights:
-        amount = Amount.nearest(whole, converter.currency)
         basis = f"pool for training of {stated} ({terms.id})"
-        yield _priced(pool, span, None, terms, amount, basis, (), "no recording is opted in")
+        n_in = sum(standing.choice == "in" for _, standing in _standings(terms, pool, span, rights))
+        none = "no recording is opted in"
+        if n_in:
+            none = f"{counted(n_in, 'recording')} opted in, each of no {_MEASURES[pool.division]}"
+        yield _priced(pool, span, None, terms, parts[""], basis, (), none)
         return
     total = sum(weights.values())
-    for recording_id, amount in shares_of(whole, converter.currency, weights).items():
+    for recording_id, amount in parts.items():
         use = _training(terms, pool, span, recording_id, rights.works_of(recording_id))
         part = f"{weights[recording_id]} of {total} {_UNITS[pool.division]}"
         basis = f"pool for training of {stated} x {part} ({terms.id})"
@@ -123,6 +130,7 @@ def _of_pool(
 
 
 _UNITS = {"equal": "recordings", "seconds": "ms", "weights": "millionths of weight"}
+_MEASURES = {"seconds": "length", "weights": "weight"}
 
 
 def _weights(terms: Licence, pool: Pool, span: DealSpan, rights: Rights) -> Mapping[str, int]:

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
+from fingerprint.errors import printable
 from sourceprint.royalties.deals.volumes import (
     RateStep,
     Schedule,
@@ -28,7 +29,7 @@ from sourceprint.royalties.money import Amount, amount_text, shares_of
 from sourceprint.royalties.periods import Period
 from sourceprint.royalties.rights.licences import Licence
 from sourceprint.royalties.statements.amounts.allocation import PricedUse
-from sourceprint.royalties.statements.amounts.exchange import Converter
+from sourceprint.royalties.statements.amounts.exchange import Converter, amounts_of
 from sourceprint.royalties.statements.amounts.weights import seconds
 from sourceprint.royalties.uses.use import Use
 
@@ -87,7 +88,8 @@ def with_tiers(
             steps = rate_steps(schedule, before.get(licence_id, 0), usages)
             weights = {at: pot_weight(method, use.attributed_us, found[at].usages) for at, use in _uses(found, places)}
             whole = whole_pot(steps, sum(weights.values(), Fraction(0)), card.currency, converter)
-            amounts = shares_of(whole, converter.currency, weights)
+            with amounts_of(f"tiers of licence {printable(licence_id)}, {usages} usages"):
+                amounts = shares_of(whole, converter.currency, weights)
             pot = TieredPot(
                 licence_id=licence_id,
                 currency=card.currency,

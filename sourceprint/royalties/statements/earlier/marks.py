@@ -69,8 +69,6 @@ class Dependence:
         Tracks and territories that count in it: rates without `per_usage` do not count again in later ones.
     earned : mapping of str to Amount
         By licence.
-    licences : frozenset of str
-        Ids of those in it.
     has_pool : bool
         Whether a pool for training falls due in it, which anything on file may concern.
     adjusts : frozenset of str
@@ -86,7 +84,6 @@ class Dependence:
     has_open_usage: bool
     counted: frozenset[tuple[str, str]]
     earned: Mapping[str, Amount]
-    licences: frozenset[str]
     has_pool: bool = False
     adjusts: frozenset[str] = frozenset()
     usages: Mapping[str, int] = field(default_factory=dict)
@@ -118,7 +115,6 @@ def dependence_of(
         has_open_usage=any(row.key and not row.sha256 for row in statement.usage),
         counted=frozenset(counted),
         earned=dict(earned),
-        licences=frozenset(licence_id for licence_id, _ in statement.licences),
         has_pool=has_pool,
         adjusts=frozenset(one.statement_id for one in statement.adjustments),
         usages=counted_under(statement.tiers),
@@ -150,7 +146,6 @@ def note_statement(connection: Connection, row_id: int, depends: Dependence, mar
         "by_period": depends.by_period,
         "has_open_usage": depends.has_open_usage,
         "earned": {licence_id: str(amount) for licence_id, amount in sorted(depends.earned.items())},
-        "licences": sorted(depends.licences),
         "has_pool": depends.has_pool,
         **({"usages": dict(sorted(depends.usages.items()))} if depends.usages else {}),
     }
@@ -184,7 +179,6 @@ class Noted:
     by_period: bool
     has_open_usage: bool
     earned: Mapping[str, Amount]
-    licences: frozenset[str]
     has_pool: bool
     usages: Mapping[str, int]
 
@@ -201,7 +195,6 @@ def notes_of(connection: Connection, row_ids: Iterable[int]) -> dict[int, Noted]
                 figures["by_period"],
                 figures["has_open_usage"],
                 {licence_id: Amount.parse(text) for licence_id, text in figures["earned"].items()},
-                frozenset(figures["licences"]),
                 figures.get("has_pool", False),
                 figures.get("usages", {}),
             )
