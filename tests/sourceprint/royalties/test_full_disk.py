@@ -59,7 +59,7 @@ def made(new_sqlite: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-COMMANDS = {
+COMMANDS: dict[str, tuple[str, ...]] = {
     "attribute": ("attribute", "results.jsonl", "--policy", "fixed-fee", "--generated", "2026-11-01"),
     "usage": ("usage", "enter", "usage.csv", "--period", "2026-Q3"),
     "adjust": ("statement", "--period", "2026-Q4", "--adjust", "adjust.csv", "--out", "st"),
@@ -74,7 +74,7 @@ def test_a_full_disk_leaves_the_database_as_it_was(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sourceprint.commands.money.today", lambda: TODAY)
     path = tmp_path / "rights.sqlite"
-    words = (*COMMANDS[name], "--licensee", LICENSEE, "--rights", path)
+    words: tuple[str | Path, ...] = (*COMMANDS[name], "--licensee", LICENSEE, "--rights", path)
     before, files = content(path), sorted(tmp_path.iterdir())
     with full(path, monkeypatch):
         refused = run(*words)

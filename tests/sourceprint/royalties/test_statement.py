@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fingerprint.errors import ParameterError, StatementError, VerificationError
+from fingerprint.errors import StatementError, VerificationError
 from sourceprint.royalties.money import ZERO, Amount
 from sourceprint.royalties.periods import Period
 from sourceprint.royalties.rights.licences import Deduction
