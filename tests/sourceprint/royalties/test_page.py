@@ -18,7 +18,8 @@ from sourceprint.royalties.statements.files.page import (
     party_pages,
     statement_page,
 )
-from sourceprint.royalties.statements.files.page_view import MAX_DRILLED, View
+from sourceprint.royalties.statements.files.page_lines import MAX_DRILLED
+from sourceprint.royalties.statements.files.page_view import View
 from sourceprint.royalties.statements.files.statement_json import statement_digest
 from tests import statement_samples as samples
 from tests.royalty_records import cents, of_cents

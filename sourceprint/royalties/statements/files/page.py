@@ -23,7 +23,8 @@ from markupsafe import Markup
 from fingerprint.errors import UnknownRightsError, printable
 from sourceprint.outputs import program_version
 from sourceprint.royalties.money import Amount
-from sourceprint.royalties.statements.files.page_view import MAX_DRILLED, View
+from sourceprint.royalties.statements.files.page_lines import MAX_DRILLED
+from sourceprint.royalties.statements.files.page_view import View
 from sourceprint.royalties.statements.statement import Statement
 from sourceprint.text.templates import rendered
 

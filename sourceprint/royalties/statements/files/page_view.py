@@ -1,31 +1,28 @@
 """The content of a statement's page as text: amounts, names and times written out, grouped and summed.
 
-`View.whole` is the whole statement; `View.of_party` is the part of one party, and holds nobody else's money. Both are
+`View.whole` is the whole statement; `View.of_party` is the part of one party, without money of others. Both are
 plain mappings for the templates; all order is that of the statement.
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from fractions import Fraction
 from itertools import chain
 from typing import Any
 
 from sourceprint.royalties.deals.volumes import steps_text
-from sourceprint.royalties.money import ZERO, Amount, currency_exponent, shown_decimals, sum_of
+from sourceprint.royalties.money import Amount, currency_exponent, sum_of
 from sourceprint.royalties.percentages import format_percent
 from sourceprint.royalties.rights.records import Party
-from sourceprint.royalties.statements.amounts.lines import KINDS, Adjustment, Contribution, Line
+from sourceprint.royalties.statements.amounts.lines import KINDS, Adjustment, Line
 from sourceprint.royalties.statements.files.line_tables import StatementNames
+from sourceprint.royalties.statements.files.page_lines import LineView, decimal_text, followed_lines
 from sourceprint.royalties.statements.files.statement_json import statement_digest
 from sourceprint.royalties.statements.statement import Balance, HeldShare, OptedOut, Statement
 from sourceprint.royalties.uses.usage import NOT_SCANNED
 from sourceprint.signatures import PublicKey
-from sourceprint.text.tables import exact_clock
 
-__all__ = ["KIND_WORDS", "MAX_DRILLED", "View"]
-
-MAX_DRILLED = 2_000
-"""Most uses of lines that are followed on one page; `statement.json` has all."""
+__all__ = ["KIND_WORDS", "View"]
 
 MAX_USAGE_ROWS = 100
 MAX_OUTSIDE = 500
@@ -52,6 +49,7 @@ class View:
         self._statement = statement
         self._names = StatementNames(statement)
         self._uses = {use.id: use for use in statement.uses}
+        self._of_lines = LineView(statement.currency, self._names, self._uses)
         self._digest = statement_digest(statement)
         self._payable: dict[str, list[Line]] = {}
         for line in statement.lines:
@@ -72,13 +70,13 @@ class View:
         statement = self._statement
         of_party = {party_id: self._payable[party_id] for party_id in sorted(self._payable)}
         of_kind = {kind: [line for line in statement.lines if line.kind == kind] for kind in KINDS[1:]}
-        followed, not_followed = _followed(chain(*of_party.values(), *of_kind.values()))
+        followed, not_followed = followed_lines(chain(*of_party.values(), *of_kind.values()))
         groups = [
-            {"party": self._party(party_id), "number": number, **self._lines(lines, followed, whole=True)}
+            {"party": self._party(party_id), "number": number, **self._of_lines.group(lines, followed, whole=True)}
             for number, (party_id, lines) in enumerate(of_party.items(), start=1)
         ]
         kept = [
-            {"kind": kind, "words": KIND_WORDS[kind], **self._lines(lines, followed, whole=True)}
+            {"kind": kind, "words": KIND_WORDS[kind], **self._of_lines.group(lines, followed, whole=True)}
             for kind, lines in of_kind.items()
             if lines
         ]
@@ -104,7 +102,9 @@ class View:
             "bars_by_party": self.bars(
                 {self._label(party_id): sum_of(one.net for one in lines) for party_id, lines in self._payable.items()}
             ),
-            "bars_by_track": self.bars(self._by_track(line for line in statement.lines if line.kind != "unmatched")),
+            "bars_by_track": self.bars(
+                self._of_lines.by_track(line for line in statement.lines if line.kind != "unmatched")
+            ),
             "bars_by_kind": self.bars(
                 {KIND_WORDS[kind]: self._gross(kind) for kind in KINDS if self._gross(kind)}, sort=False
             ),
@@ -114,21 +114,21 @@ class View:
     def of_party(self, party_id: str) -> dict[str, Any]:
         """Return the content of the page of one party: its own lines, balance and adjustments."""
         lines = self._payable.get(party_id, [])
-        followed, not_followed = _followed(lines)
+        followed, not_followed = followed_lines(lines)
         named = {line.licence_id for line in lines}
         facts = self._facts()
         return {
             **facts,
             "licences": [one for one in facts["licences"] if one["id"] in named],
             "party": self._party(party_id),
-            "group": self._lines(lines, followed, whole=False),
+            "group": self._of_lines.group(lines, followed, whole=False),
             "balances": self._balances([self._accounts[party_id]] if party_id in self._accounts else []),
             "advances": self._advances(party_id),
             "held": [self._held_share(one) for one in self._held.get(party_id, ())],
             "held_sum": self._money(sum_of(one.amount for one in self._held.get(party_id, ()))),
             "opted_out": [self._opted_out(one) for one in self._statement.opted_out if party_id in one.party_ids],
             "adjustments": [self._adjustment(one) for one in self._adjusted.get(party_id, ())],
-            "bars_by_track": self.bars(self._by_track(lines)),
+            "bars_by_track": self.bars(self._of_lines.by_track(lines)),
             "not_drilled": not_followed,
         }
 
@@ -169,7 +169,7 @@ class View:
             "fx_sha256": statement.fx_sha256,
             "conversions": [
                 {
-                    "text": f"1 {one.source} = {_decimal(one.rate, 10)} {one.target}",
+                    "text": f"1 {one.source} = {decimal_text(one.rate, 10)} {one.target}",
                     "day": one.day,
                     "publisher": one.publisher,
                 }
@@ -185,75 +185,6 @@ class View:
     def _party(self, party_id: str) -> dict[str, str]:
         return _party_view(self._names.party(party_id))
 
-    def _lines(self, lines: list[Line], followed: Collection[int], *, whole: bool) -> dict[str, Any]:
-        columns = {
-            "gross": [line.gross for line in lines],
-            "deductions": [-_deducted(line) for line in lines],
-            "net": [line.net for line in lines],
-        }
-        decimals = shown_decimals(self._statement.currency)
-        sums = {name: sum_of(amounts) for name, amounts in columns.items()}
-        off = {
-            name: sums[name].rounded(decimals) - sum_of(amount.rounded(decimals) for amount in amounts)
-            for name, amounts in columns.items()
-        }
-        return {
-            "n_lines": len(lines),
-            "lines": (self._line(line, followed, whole=whole) for line in lines),  # once: a page is made line by line
-            **{name: self._money(amount) for name, amount in sums.items()},
-            "off": {name: self._money(amount) for name, amount in off.items()} if any(off.values()) else None,
-        }
-
-    def _line(self, line: Line, followed: Collection[int], *, whole: bool) -> dict[str, Any]:
-        names = self._names
-        return {
-            "number": line.number,
-            "recording": names.title("recording", line.recording_id),
-            "isrc": names.code("recording", line.recording_id),
-            "work": names.title("work", line.work_id),
-            "iswc": names.code("work", line.work_id),
-            "right": line.right,
-            "territory": line.territory,
-            "licence": line.licence_id,
-            "usages": line.usages,
-            "seconds": _seconds(line.attributed_us),
-            "gross": self._money(line.gross),
-            "deductions": self._money(-_deducted(line)),
-            "deducted": [f"{one.name} {self._money(-one.amount)}" for one in line.deductions],
-            "net": self._money(line.net),
-            "reason": line.reason,
-            "shares_on": line.shares_on,
-            "exact": line.gross.text(self._statement.currency),
-            "n_uses": len(line.contributions),
-            "uses": [self._contribution(part, whole=whole) for part in line.contributions]
-            if line.number in followed
-            else None,
-        }
-
-    def _contribution(self, part: Contribution, *, whole: bool) -> dict[str, Any]:
-        use = self._uses.get(part.use_id)
-        return {
-            "use_id": part.use_id,
-            "track": use.track_name if use else "",
-            "passages": [
-                f"{exact_clock(passage.start_ms)} to {exact_clock(passage.end_ms)}, "
-                f"from {exact_clock(passage.recording_start_ms)}"
-                for passage in (use.passages if use else ())
-            ],
-            "state": f"{use.state}: {use.state_rule}" if use else "no use",
-            "confidence": str(use.confidence) if use else "",
-            "method": part.method,
-            # The whole amount of a use is other people's money too: only the page of the whole has it.
-            "amount": part.amount.text(self._statement.currency) if whole else "",
-            "basis": part.basis if whole else "",
-            "parts": (
-                f"{_percent(part.right_millionths)} of the right, {_percent(part.work_millionths)} of the work, "
-                f"{_percent(part.share_millionths)} share"
-            ),
-            "share_id": part.share_id,
-            "exact": part.gross.text(self._statement.currency),
-        }
-
     def _gross(self, kind: str) -> Amount:
         return sum_of(line.gross for line in self._statement.lines if line.kind == kind)
 
@@ -261,16 +192,6 @@ class View:
         rows = [{"words": KIND_WORDS[kind], "gross": self._money(self._gross(kind))} for kind in KINDS]
         total = sum_of(line.gross for line in self._statement.lines)
         return [*rows, {"words": "All lines", "gross": self._money(total)}]
-
-    def _by_track(self, lines: Iterable[Line]) -> dict[str, Amount]:
-        """Return gross amounts by generated track."""
-        amounts: dict[str, Amount] = {}
-        for line in lines:
-            for part in line.contributions:
-                use = self._uses.get(part.use_id)
-                track = (use.track_name or use.track_sha256) if use else "no track"
-                amounts[track] = amounts.get(track, ZERO) + part.gross
-        return amounts
 
     def _balances(self, balances: Iterable[Balance]) -> dict[str, Any]:
         rows = list(balances)
@@ -392,23 +313,6 @@ class View:
         ]
 
 
-def _followed(lines: Iterable[Line]) -> tuple[set[int], int]:
-    """Return the numbers of the lines that are followed to their uses on a page, and how many are not."""
-    numbers: set[int] = set()
-    left, others = MAX_DRILLED, 0
-    for line in lines:
-        if len(line.contributions) <= left:
-            numbers.add(line.number)
-            left -= len(line.contributions)
-        else:
-            others += 1
-    return numbers, others
-
-
-def _deducted(line: Line) -> Amount:
-    return sum_of(one.amount for one in line.deductions)
-
-
 def _signer_view(signer: str) -> dict[str, str] | None:
     if not signer:
         return None
@@ -423,22 +327,6 @@ def _party_view(party: Party) -> dict[str, str]:
     return {"id": party.id, "name": party.name or party.id, "ids": ", ".join(ids)}
 
 
-def _decimal(exact: Fraction, decimals: int) -> str:
-    """Return a rational as a decimal number of at most so many decimals, cut trailing zeros, halves to even."""
-    scaled = round(exact * 10**decimals)
-    digits = str(abs(scaled)).rjust(decimals + 1, "0")
-    text = f"{digits[:-decimals]}.{digits[-decimals:]}".rstrip("0").rstrip(".")
-    return f"-{text}" if scaled < 0 else text
-
-
-def _percent(millionths: int) -> str:
-    return f"{_decimal(Fraction(millionths, 10_000), 4)} %"
-
-
 def _revenue(minor: Fraction, currency: str) -> str:
     exponent = currency_exponent(currency)
-    return f"{_decimal(minor / 10**exponent, exponent + 4)} {currency}"
-
-
-def _seconds(microseconds: int) -> str:
-    return _decimal(Fraction(microseconds, 1_000_000), 3)
+    return f"{decimal_text(minor / 10**exponent, exponent + 4)} {currency}"
