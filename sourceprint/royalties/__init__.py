@@ -1,4 +1,4 @@
-"""From matches to money: the rights on file, the uses that scan results turn into, and statements of what is owed.
+"""From matches to money: the rights on file, the uses made of scan results, and statements of the money owed.
 
 In reading order:
 
@@ -8,12 +8,12 @@ In reading order:
 - `licence_keys`: keys of a licence, each declared once, and how its values are read and written
 - `deal_terms`: guarantees, advances, pools for training and audit windows as keys of a licence
 - `rate_tiers`: rates that change with volume as keys of a rate card
-- `rights`: what is on file about recordings, works, parties, shares and licences; nothing is ever overwritten
-- `deals`: what deals say beyond rates: who opted in or out, advances, spans of guarantees, usages by volume
-- `people`: who may be named as having done something
+- `rights`: records of recordings, works, parties, shares and licences; none is ever overwritten
+- `deals`: terms beyond rates: opt-in and opt-out, advances, spans of guarantees, usages by volume
+- `people`: people who may be named as acting
 - `tables`: rights read from tables and TOML, and written again
-- `uses`: what each track reuses of which recording or work, licensed or not, with its state
+- `uses`: recordings and works that tracks reuse, licensed or not, with the state of each use
 - `statements`: amounts, lines, balances; the files of a statement; the audit of these files
 
-Each imports from itself and from those above it. `docs/money.md` follows one cent through it.
+Each imports from itself and from those above it. `docs/money.md` follows one cent through them.
 """

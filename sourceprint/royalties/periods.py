@@ -28,7 +28,7 @@ def parse_date(text: str, *, what: str = "date") -> date:
 
 
 def months_after(day: str, months: int) -> date:
-    """Return the day so many months after one (YYYY-MM-DD); the last of the month where there is no such day.
+    """Return the same day some months later (YYYY-MM-DD), or the last day of a month that is too short.
 
     Examples
     --------
@@ -51,7 +51,7 @@ class Period:
     start, end : date
         First and last day.
     label : str
-        As it was written.
+        As written, in capitals.
     """
 
     start: date

@@ -1,4 +1,4 @@
-"""Rates that change with volume: tiers of a rate card, each with its rates for usages after the first so many."""
+"""Rates that change with volume: tiers of a rate card, each with its rates for usages above a number."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,14 +22,14 @@ _MAX_TIERS = 100
 
 @dataclass(frozen=True, slots=True)
 class Tier(LicenceTable):
-    """Rates for all usages after the first so many of a period.
+    """Rates for all usages of a period after the first `from_usages`.
 
     Attributes
     ----------
     from_usages : int
-        How many usages come before, at least 1.
+        Number of usages before the tier, at least 1.
     per_second, per_match : Fraction or None
-        In minor units of the rate card's currency; None leaves the rate as it is below.
+        In minor units of the rate card's currency; None keeps the rate below the tier.
     """
 
     from_usages: Annotated[

@@ -1,9 +1,9 @@
-"""The tables of rights that are read and written: BWARM's names for tables and columns, and ours where it has none.
+"""Columns of the tables of rights: BWARM's names for tables and columns, and ours where it has none.
 
-Every shape says which file it is, which columns it has in which order, how each is read and which must be there. Names
-are compared without case, spaces and punctuation; older names that are still found stand after the present ones.
-Sources: DDEX BWARM, clauses 6.4 to 6.16; `mastershares` and `resourceparts` are ours, as are the columns marked so in
-`docs/formats/rights-tables.md`.
+A shape has the names of its file, and its columns in order, each with a reader of cells. Headings are compared without
+case, spaces and punctuation; older names that are still in use follow the present ones.
+Sources: DDEX BWARM, clauses 6.4 to 6.16; `mastershares`, `resourceparts` and `optchoices` are ours, as are the columns
+that `docs/formats/rights-tables.md` marks so.
 """
 
 from collections.abc import Callable
@@ -38,17 +38,17 @@ class Column:
     Attributes
     ----------
     field : str
-        What the importer calls it.
+        Name inside the importer.
     names : tuple of str
-        As written in files; the first is the one that is exported.
+        Headings in files; the first is exported.
     read : callable
-        Takes a clean text that is not empty; raises ParameterError.
+        Reader of a clean text that is not empty; raises ParameterError.
     needed : bool
-        Whether the column must be there and its cells filled.
+        Whether the column must exist and all of its cells be filled.
     exported : bool
-        False where another column says the same.
+        False where another column holds the same value.
     warn : callable or None
-        Takes what was read and returns a sentence, or "".
+        Returns a warning about the value, or "".
     """
 
     field: str
@@ -66,11 +66,11 @@ class Shape:
     Attributes
     ----------
     kind : str
-        Name of the table of the schema; "single" is the one-file form.
+        Name of the table in the schema; "single" is the spreadsheet for people.
     table_type : str
-        BWARM's name, as in a manifest.
+        BWARM's name, as in a manifest; "" for the spreadsheet.
     files : tuple of str
-        Names of the file without ending; the first is the one that is exported.
+        File names without ending; the first is exported.
     columns : tuple of Column
         In the order of export.
     """
@@ -252,11 +252,11 @@ SINGLE = Shape(
         Column("valid_to", ("valid_to",), read_date),
     ),
 )
-"""The form for people with a spreadsheet, in all names of `sourceprint.sheets.headings`; see `staged_records`."""
+"""Spreadsheet for people, under all headings of `sourceprint.sheets.headings`; see `staged_records`."""
 
 
 def columns_by_field() -> dict[str, Column]:
-    """Return the columns of the form for people by the field that says the same in every sheet."""
+    """Return the columns of the spreadsheet by the name of their field in every kind of sheet."""
     return {field_named(column.names[0]) or column.field: column for column in SINGLE.columns}
 
 
@@ -275,4 +275,4 @@ NOT_USED = {
     "unclaimedmusicalworkrightshares": "unclaimed shares, which follow from the shares themselves",
     "unclaimedworkrightshares": "unclaimed shares, which follow from the shares themselves",
 }
-"""Tables of BWARM that hold nothing this catalogue keeps, and what they hold."""
+"""Tables of BWARM without anything that is kept here, and their content."""

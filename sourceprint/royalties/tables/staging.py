@@ -1,12 +1,12 @@
-"""The temporary database of an import: rows wait here until everything has been read and compared.
+"""Temporary database of an import: rows wait here until all have been read and compared.
 
-A file of a gigabyte holds some ten million rows. Their keys alone, as Python objects, would take gigabytes; as rows of
-a private SQLite database, which spills to the disk by itself and vanishes when it is closed, they take 64 MB of memory,
-and finding double keys and dead references is a matter of a query.
+A file of a gigabyte holds some ten million rows. Their keys alone take gigabytes as Python objects. As rows of a
+private SQLite database, which spills to disk by itself and vanishes when it is closed, they take 64 MB of memory, and
+one query finds duplicate keys or dead links.
 
-Per kind of record there is one table with the columns of the schema, and `seq` (order of reading), `file`, `line` and
+Each kind of record has one table with the columns of the schema, and `seq` (order of reading), `file`, `line` and
 `loose` (from a spreadsheet, where one record is spread over many rows). NULL is a column that the file does not have;
-"" is a cell that is empty.
+"" is an empty cell.
 """
 
 import hashlib
@@ -32,13 +32,13 @@ _SHOWN_VALUE = 200
 
 
 def hashed_id(prefix: str, *parts: str) -> str:
-    """Return an id that is made of what a record is about, the same every time."""
+    """Return an id made of a hash of parts, so that the same parts give the same id."""
     digest = hashlib.sha256("\t".join(parts).encode()).hexdigest()
     return f"{prefix}-{digest[:_ID_DIGITS]}"
 
 
 class Staging:
-    """Rows and problems of one import; a context manager, after which all of it is gone."""
+    """Rows and problems of one import; a context manager that drops all of them at its end."""
 
     def __init__(self) -> None:
         self.connection = sqlite3.connect(
@@ -84,18 +84,18 @@ class Staging:
             ) from error
 
     def add_file(self, path: Path) -> int:
-        """Return the number by which rows name a file."""
+        """Return the number of a file, by which rows name it."""
         self._files.append(path)
         return len(self._files) - 1
 
     def file_name(self, number: int) -> str:
-        """Return what messages call a file."""
+        """Return the name of a file in messages."""
         return printable(self._files[number].name)
 
     def add(self, kind: str, file: int, line: int, values: tuple[object, ...], *, loose: bool = False) -> None:
         """Stage a record: values in the order of `COLUMNS`, the id first.
 
-        A loose record that was staged a moment ago is not staged again: spreadsheets repeat themselves.
+        A loose record that equals a recent one is not staged again: spreadsheets repeat themselves.
         """
         if loose:
             key = (kind, values)
@@ -110,14 +110,14 @@ class Staging:
             self._flush(kind)
 
     def finish_reading(self) -> None:
-        """Write what is buffered and make the rows findable by id."""
+        """Write the buffered rows, and index all rows by id."""
         for kind in COLUMNS:
             self._flush(kind)
             self.connection.execute(f"CREATE INDEX ix_{kind} ON {kind} (id)")
         self._fresh.clear()
 
     def bare_share(self, subject: str, right: str, text: str, micro: int, file: int, line: int) -> None:
-        """Note a share of which nobody has said whether it is a percentage; its number in millionths of one."""
+        """Note a share of unknown unit, with its number in millionths of one."""
         self.connection.execute(
             "INSERT INTO bare_share VALUES (?, ?, ?, ?, ?, ?)", (subject, right, text, micro, file, line)
         )
@@ -134,7 +134,7 @@ class Staging:
         )
 
     def refuse(self, kind: str, record_id: str, file: int, line: int) -> None:
-        """Note that a record is not taken, so that what depends on it can say so."""
+        """Note that a record is refused, so that rows that depend on it can say so."""
         self.connection.execute(
             "INSERT OR IGNORE INTO refused VALUES (?, ?, ?, ?)", (kind, record_id, self.file_name(file), line)
         )
@@ -144,7 +144,7 @@ class Staging:
         self.connection.executemany(f"DELETE FROM {kind} WHERE seq = ?", ((seq,) for seq in seqs))
 
     def query(self, sql: str, parameters: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
-        """Return all rows of a query whose answer is small."""
+        """Return all rows of a query with a small answer."""
         return self.connection.execute(sql, parameters).fetchall()
 
     def rows(self, kind: str) -> Iterator[dict[str, Any]]:
@@ -155,11 +155,11 @@ class Staging:
             yield dict(zip(columns, values, strict=True))
 
     def count_errors(self) -> int:
-        """Return how many errors there are."""
+        """Return the number of errors."""
         return int(self.query("SELECT count(*) FROM problem WHERE severity = 'error'")[0][0])
 
     def count_refused(self) -> int:
-        """Return how many rows are not taken: those with an error, and those that such a row contradicts."""
+        """Return the number of refused rows: those with an error, and the records noted as refused."""
         rows = (
             "SELECT file, line FROM problem WHERE severity = 'error' AND line > 0 UNION SELECT file, line FROM refused"
         )
@@ -172,7 +172,7 @@ class Staging:
         )
 
     def problems(self, *, first: int | None = None) -> Iterator[TableProblem]:
-        """Yield the problems, errors first, then in the order they were found; of each severity at most `first`."""
+        """Yield the problems by severity, errors first, in the order found; of each severity at most `first`."""
         for severity in ("error", "warning", "note"):
             yield from (
                 TableProblem(*values)
