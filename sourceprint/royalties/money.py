@@ -1,4 +1,4 @@
-"""Amounts of money: exact until they are paid, and the one place where a payment is rounded.
+"""Amounts of money: exact until they are paid, and rounded to whole minor units only then.
 
 Rates and revenue are exact rationals in minor units (`fractions.Fraction`). One use, or one part of a pot, is worth an
 `Amount`, a whole number of 10**-12 minor units: `Amount.nearest` makes one, `shares_of` divides a pot into parts that
@@ -90,7 +90,7 @@ def currency_exponent(code: str) -> int:
         exponent = None
     if exponent is None:
         raise ParameterError(
-            f"currency {code!r:.20}: not in ISO 4217 as money that is paid; write a code such as EUR or JPY"
+            f"currency {code!r:.20}: not a currency of ISO 4217 that money is paid in; write a code such as EUR or JPY"
         )
     return int(exponent)
 
@@ -161,7 +161,7 @@ def amount_text(minor: Fraction, currency: str) -> str:
 
 
 class Amount:
-    """An exact amount of money in one currency, which is stored beside it.
+    """Exact amount of money in one currency, which is stored beside it.
 
     Parameters
     ----------
@@ -268,7 +268,7 @@ class Amount:
         return f"{whole}.{decimals}" if decimals else whole
 
     def shown(self, currency: str) -> str:
-        """Return it as text for people: with six decimals, or four more than its currency has; halves to even."""
+        """Return it as text for people: with six decimals, or four more than its currency if that is more."""
         return self.rounded_text(shown_decimals(currency))
 
     def rounded_text(self, decimals: int) -> str:

@@ -1,10 +1,10 @@
-"""The people who may be named as having done something, and what it takes to name anybody else.
+"""People who may be named as acting, and the reason that any other name needs.
 
-Nobody is asked for a proof of who they are: a name is taken at its word. But it has to be a name that is expected:
-that of the environment (`$SOURCEPRINT_ACTOR`, else the login name), or one on the list of the database. Any other is
-refused without a reason; with one, the reason stands in the chain, beside what was done.
+Nobody has to prove who they are: a name is taken at its word. But it has to be an expected name: that of the
+environment (`$SOURCEPRINT_ACTOR`, else the login name), or one on the list of the database. Any other name needs a
+reason, which is kept in the chain beside the act.
 
-The list is only ever added to: the latest row of a name says whether it may act.
+The list is only added to: the latest row of a name tells whether it may act.
 """
 
 from collections.abc import Iterable
@@ -25,7 +25,7 @@ _LONGEST_REASON = 2_000
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A name that may act, since when, and who put it on the list."""
+    """Name that may act, with time and author of its entry on the list."""
 
     name: str
     made_at: str
@@ -33,21 +33,21 @@ class Person:
 
 
 def acting(database: Database, by: str | None, *, backdate: str = "") -> Database:
-    """Return the database as it is written to by somebody: with the reason as a note, where there is one.
+    """Return the database for the writes of a person; a reason becomes the note of their entries in the chain.
 
     Parameters
     ----------
     database : Database
     by : str or None
-        Who is said to act; None is the name of the environment.
+        Acting person; None is the name in the environment.
     backdate : str
-        Why another name, or a day that is past, is stated; "" where there is no reason.
+        Reason for another name or a day in the past; "" without one.
 
     Raises
     ------
     ParameterError
-        If the name is neither that of the environment nor on the list, and there is no reason; or the reason is too
-        long.
+        If the name is neither that of the environment nor on the list, and there is no reason; or the reason is blank
+        or too long.
     """
     reason = valid_reason(backdate)
     name, own = actor(by), actor()
@@ -57,28 +57,28 @@ def acting(database: Database, by: str | None, *, backdate: str = "") -> Databas
         if not known:
             raise ParameterError(
                 f"--by {name:.80}: is neither {own:.80}, who runs this, nor on the list of people in {database.name}; "
-                "put the name there with `sourceprint rights people add`, or say why with --backdate REASON, which is "
-                "kept in the chain"
+                "add it with `sourceprint rights people add`, or give a reason with --backdate REASON, which is kept "
+                "in the chain"
             )
     return database.noting(reason) if reason else database
 
 
 def valid_reason(reason: str) -> str:
-    """Return a reason as it is kept: printable, without space around it.
+    """Return a reason as it is kept: printable, without spaces around it.
 
     Raises
     ------
     ParameterError
-        If it is too long, or there are only spaces.
+        If it is too long, or has only spaces.
     """
     kept = printable(reason.strip())
     if (reason and not kept) or len(kept) > _LONGEST_REASON:
-        raise ParameterError(f"--backdate: write why, in 1 to {_LONGEST_REASON} characters (here: {len(kept)})")
+        raise ParameterError(f"--backdate: write a reason of 1 to {_LONGEST_REASON} characters (here: {len(kept)})")
     return kept
 
 
 def add_people(database: Database, names: Iterable[str]) -> list[str]:
-    """Put names on the list, and return those that were not on it.
+    """Add names to the list, and return the new ones.
 
     Raises
     ------
@@ -92,7 +92,7 @@ def add_people(database: Database, names: Iterable[str]) -> list[str]:
 
 
 def remove_people(database: Database, names: Iterable[str]) -> list[str]:
-    """Take names off the list: they may not be named from here on; what they did stays.
+    """Remove names from the list, and return them; their acts stay on file.
 
     Raises
     ------
@@ -103,19 +103,19 @@ def remove_people(database: Database, names: Iterable[str]) -> list[str]:
     with database.writing() as connection:
         for name in wanted:
             if not _may_act(connection, name):
-                raise UnknownRightsError(f"{name:.80}: is not on the list of people in {database.name}")
+                raise UnknownRightsError(f"{name:.80}: is not on the list of people in {database.name}; check the name")
         _enter(connection, wanted, allowed=False)
     return wanted
 
 
 def list_people(connection: Connection) -> list[Person]:
-    """Return who may act, by name."""
+    """Return the people who may act, by name."""
     latest = {row.name: row for row in connection.execute(select(person).order_by(person.c.id))}
     return [Person(name, row.made_at, row.made_by) for name, row in sorted(latest.items()) if row.allowed]
 
 
 def people_text(people: Iterable[Person]) -> str:
-    """Return the list as a table."""
+    """Return a list of people as a table."""
     rows = [(one.name, one.made_at, one.made_by) for one in people]
     return table([("name", "since", "put there by"), *(tuple(map(printable, row)) for row in rows)])
 

@@ -1,7 +1,7 @@
-"""Territories: countries by ISO 3166-1 alpha-2, or the whole world; some included, some of those excluded again.
+"""Territories: countries by ISO 3166-1 alpha-2, or the whole world, less excluded countries.
 
-People also write names of countries and three letters (Germany, DEU), several ways to say the world, and "World ex US";
-`Territories.parse` reads all that. Names of regions, as Europe or GSA, mean other countries to everybody: refused.
+`Territories.parse` also reads names and three-letter codes of countries (Germany, DEU), several words for the world,
+and "World ex US". Names of regions, such as Europe or GSA, are refused: their countries are not agreed on.
 """
 
 import re
@@ -55,7 +55,7 @@ def validate_territory(code: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Territories:
-    """Where something holds: the included territories less the excluded ones.
+    """Included territories, less excluded countries.
 
     Attributes
     ----------
@@ -70,7 +70,7 @@ class Territories:
 
     @classmethod
     def of(cls, included: Iterable[str], excluded: Iterable[str] = ()) -> "Territories":
-        """Return territories from codes as people write them; none included means the world.
+        """Return territories from country codes and words for the world; none included means the world.
 
         Raises
         ------
@@ -84,12 +84,14 @@ class Territories:
         if WORLDWIDE in inside:
             inside = {WORLDWIDE}
         elif inside <= outside:
-            raise ParameterError(f"territories {', '.join(sorted(inside))}: all are excluded again; nothing is left")
+            raise ParameterError(
+                f"territories {', '.join(sorted(inside))}: all are excluded again, so nothing is left; exclude fewer"
+            )
         return cls(tuple(sorted(inside)), tuple(sorted(outside)))
 
     @classmethod
     def parse(cls, included: str, excluded: str = "") -> "Territories":
-        """Return territories from texts as people write them; an empty one is the world.
+        """Return territories from texts as people write them; without included ones, the world.
 
         Raises
         ------
@@ -106,7 +108,7 @@ class Territories:
         return cls.of(_codes(included), _codes(excluded))
 
     def covers(self, territory: str) -> bool:
-        """Return whether all of a territory lies inside.
+        """Return whether the whole of a territory is covered.
 
         Examples
         --------
@@ -125,7 +127,7 @@ class Territories:
 
 
 def _codes(text: str) -> list[str]:
-    """Return the codes of what a text names; what is none is left as it is, to be refused."""
+    """Return the codes that a text names; unknown words stay as they are, to be refused."""
     codes: list[str] = []
     for name in filter(None, map(str.strip, _BETWEEN.split(text))):
         whole = _code(name)

@@ -138,7 +138,7 @@ def check_rights(records: Records, *, index_ids: Mapping[str, str] | None = None
     yield from _check_all_shares("work", records.work_shares, known.works, known.parties)
     for recording_id in sorted(known.recordings - linked):
         subject = f"recording {recording_id}"
-        sentence = f"{subject} performs no work on file: what is owed to works stays unclaimed"
+        sentence = f"{subject} performs no work on file: its royalties for works stay unclaimed"
         yield Finding("no_work", "warning", subject, sentence, "link it to its work")
     replaced: dict[str, list[str]] = {}
     licences = list(records.licences)
@@ -173,7 +173,7 @@ def check_shares(kind: str, shares: Iterable[Share], parties: Mapping[str, str])
             subject = f"{kind} {share.subject_id}"
             days = f"begins on {share.valid_from} and ends on {share.valid_to}"
             sentence = f"share {share.id} of {subject} {days}: it holds on no day"
-            yield Finding("reversed_dates", "error", subject, sentence, "exchange its dates")
+            yield Finding("reversed_dates", "error", subject, sentence, "swap its dates")
     for right, of_one in of_right.items():
         for one in sums_of_shares(of_one):
             subject = f"{kind} {of_one[0].subject_id}"
@@ -190,9 +190,9 @@ def check_shares(kind: str, shares: Iterable[Share], parties: Mapping[str, str])
 def _unclaimed(subject: str, what: str, one: Sum, parties: Mapping[str, str]) -> Finding:
     if not one.shares:
         sentence = f"{what}: nothing is on file"
-        return Finding("unclaimed", "note", subject, sentence, "import the shares that are missing")
+        return Finding("unclaimed", "note", subject, sentence, "import the missing shares")
     sentence = f"{what}: {format_percent(one.unclaimed)} is unclaimed: {_parties_text(one, parties)}"
-    remedy = "import the shares that are missing, or the parties that are not known"
+    remedy = "import the missing shares or parties"
     return Finding("unclaimed", "warning", subject, sentence, remedy)
 
 
@@ -204,12 +204,12 @@ def _check_recordings(recordings: Iterable[RightsRecording], known: _Known) -> I
             known.labels.add(recording.label)
         subject = f"recording {recording.id}"
         if recording.isrc and (first := known.isrcs.setdefault(recording.isrc, recording.id)) != recording.id:
-            sentence = f"ISRC {recording.isrc} is that of recordings {first} and {recording.id}"
+            sentence = f"recordings {first} and {recording.id} have the same ISRC {recording.isrc}"
             yield Finding("duplicate_isrc", "warning", subject, sentence, _DOUBLE)
         index_id = recording.index_id
         if index_id and (first := known.index_ids.setdefault(index_id, recording.id)) != recording.id:
-            both = f"id {index_id} in the index is that of recordings {first} and {recording.id}"
-            sentence = f"{both}: whose matches these are is not known"
+            both = f"recordings {first} and {recording.id} have the same id {index_id} in the index"
+            sentence = f"{both}: its matches can be assigned to neither"
             yield Finding("duplicate_index_id", "error", subject, sentence, _DOUBLE)
 
 
@@ -217,10 +217,10 @@ def _check_works(works: Iterable[Work], known: _Known) -> Iterator[Finding]:
     for work in works:
         known.works.add(work.id)
         if work.iswc and (first := known.iswcs.setdefault(work.iswc, work.id)) != work.id:
-            sentence = f"ISWC {format_iswc(work.iswc)} is that of works {first} and {work.id}"
+            sentence = f"works {first} and {work.id} have the same ISWC {format_iswc(work.iswc)}"
             yield Finding("duplicate_iswc", "warning", f"work {work.id}", sentence, _DOUBLE)
         if work.disputed == "yes":
-            sentence = f"work {work.id} is in dispute: statements hold what is owed to it"
+            sentence = f"work {work.id} is in dispute: statements hold its royalties"
             remedy = "import it again, with HasRightShareInDispute false, once the dispute is settled"
             yield Finding("disputed", "warning", f"work {work.id}", sentence, remedy)
 
@@ -241,7 +241,7 @@ def _check_all_shares(
         yield from check_shares(kind, of_one, parties)
     for subject_id in sorted(subjects - seen):
         subject = f"{kind} {subject_id}"
-        sentence = f"{subject} has no shares: all that is owed to it stays unclaimed"
+        sentence = f"{subject} has no shares: its royalties stay unclaimed"
         yield Finding("no_shares", "warning", subject, sentence, "import its shares")
 
 
@@ -293,7 +293,7 @@ def _check_index(index_ids: Mapping[str, str], known: _Known) -> Iterator[Findin
     for index_id, recording_id in sorted(known.index_ids.items(), key=lambda pair: (pair[1], pair[0])):
         if index_id not in index_ids:
             subject = f"recording {recording_id}"
-            sentence = f"{subject} has the id {index_id} in the index, which has none such"
+            sentence = f"{subject} has the id {index_id} in the index, but the index does not have it"
             remedy = "correct the id, or add the recording to the index"
             yield Finding("not_in_index", "warning", subject, sentence, remedy)
     for index_id, isrc in sorted(index_ids.items()):

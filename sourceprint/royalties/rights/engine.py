@@ -25,20 +25,20 @@ __all__ = ["Place", "find_place", "no_database", "open_engine", "refusals"]
 _POSTGRESQL = ("postgresql", "postgres")
 _FORMS = "write the path of a file, or postgresql://user@host/database"
 _CONNECT_SECONDS = 10
-_LOCKED = "another command is writing to it; wait until that is done and run this one again"
+_LOCKED = "another command is writing to it; wait for its end and run this one again"
 _FULL = "no space left on the disk; what was committed before is safe; free some space and run the command again"
 _SQLITE = {  # by words of its message, since older drivers give no code
     "locked": _LOCKED,
-    "not a database": "is no database of SQLite; name the file that `sourceprint rights import` made",
+    "not a database": "is not a SQLite database; name the file that `sourceprint rights import` made",
     "malformed": "the file is damaged; restore it from a copy, or import the rights again into a new one",
-    "readonly": "cannot be written, or its folder cannot; see to the permissions, or copy the file elsewhere",
-    "unable to open": "cannot be opened; see that it is a file and to the permissions, also of its folder",
+    "readonly": "the file or its folder cannot be written; check the permissions, or copy the file elsewhere",
+    "unable to open": "cannot be opened; check that it is a file, and the permissions of the file and its folder",
 }
 _DRIVER_POSTGRESQL = {  # by code of SQLSTATE, or its class
     "55P03": _LOCKED,
     "40": "another command changed it at the same time; run this one again",
     "42501": "this user may not do that; grant the rights on the database or name another user",
-    "25006": "the server takes no changes, as a copy does; name the server that does",
+    "25006": "the server is read-only, as a replica is; name the primary server",
 }
 
 
@@ -97,7 +97,7 @@ def find_place(place: str | Path) -> Place:
             )
         return _file(Path(url.database))
     if family not in _POSTGRESQL:
-        raise RightsDatabaseError(f"{printable(kind):.40}://...: no database that rights are kept in; {_FORMS}")
+        raise RightsDatabaseError(f"{printable(kind):.40}://...: rights are kept in SQLite or PostgreSQL; {_FORMS}")
     if "@" in (url.host or ""):
         # An @ inside the password would end it early, and its rest would be read as part of the host's name.
         raise RightsDatabaseError("the URL of the database of rights has more than one @; write %40 inside a password")
@@ -186,10 +186,10 @@ def _prepare_file(path: Path, name: str, *, create: bool) -> None:
         elif not path.exists():
             raise no_database(name)
         if path.exists() and not path.is_file():
-            raise RightsDatabaseError(f"{name}: is no file; write the path of the database's file")
+            raise RightsDatabaseError(f"{name}: is not a file; write the path of the database's file")
     except OSError as error:
         raise RightsDatabaseError(
-            f"{name}: cannot be reached ({error.strerror}); see to the path and the permissions of its folder"
+            f"{name}: cannot be reached ({error.strerror}); check the path and the permissions of its folder"
         ) from error
 
 
@@ -218,7 +218,7 @@ def _in_our_words(name: str, error: BaseException) -> RightsDatabaseError | Stor
         return RightsDatabaseError(f"{name}: {known}")
     elif not state or state[:2] in ("08", "57"):  # connection refused or lost; a refused login has no code either
         return RightsDatabaseError(
-            f"{name}: the server cannot be reached or lets nobody in ({printable(said):.300}); see that it runs, that "
-            "the database exists there, and to the user and password in the URL"
+            f"{name}: the server cannot be reached or refuses the login ({printable(said):.300}); check that it runs, "
+            "that the database exists there, and the user and password in the URL"
         )
     return RightsDatabaseError(f"{name}: the database refuses ({printable(said):.300}); nothing was changed")

@@ -231,12 +231,15 @@ class _RowCheck:
         for name, length in self._lengths.items():
             if len(str(row[name])) > length:
                 raise RightsError(
-                    f"{self._label(row)}: {name} {printable(str(row[name])):.80}: longer than {length} characters"
+                    f"{self._label(row)}: {name} {printable(str(row[name])):.80}: longer than {length} characters; "
+                    "shorten it"
                 )
         for name, limit in self._limits.items():
             number = row[name]
             if isinstance(number, int) and abs(number) > limit:
-                raise RightsError(f"{self._label(row)}: {name} {number}: beyond {limit}, which is all that is stored")
+                raise RightsError(
+                    f"{self._label(row)}: {name} {number}: beyond {limit}, the largest number stored; correct it"
+                )
         return row
 
     def _refuse_characters(self, row: Mapping[str, object]) -> None:
@@ -248,9 +251,7 @@ class _RowCheck:
             try:
                 value.encode()
             except UnicodeEncodeError as error:
-                raise RightsError(
-                    f"{self._label(row)}: {name} is no valid Unicode text; see to its encoding"
-                ) from error
+                raise RightsError(f"{self._label(row)}: {name} is not valid Unicode; correct its encoding") from error
 
     def _label(self, row: Mapping[str, object]) -> str:
         return f"{self._table.name} {printable(str(row.get('id', ''))):.80}".rstrip()

@@ -84,7 +84,7 @@ def _not_found(key: str) -> str:
             iswc.validate(key)
         except ParameterError as error:
             return f"{message}; {error}"
-    return f"{message}; `sourceprint rights import` adds what is missing"
+    return f"{message}; import it with `sourceprint rights import`"
 
 
 def _recording(rights: Rights, recording_id: str) -> dict[str, Any]:

@@ -68,7 +68,7 @@ def _recording(found: dict[str, Any]) -> list[list[str]]:
     ]
     return [
         _head("recording", found["id"], facts),
-        _block("works", works or ["none on file: what is owed to works stays unclaimed"]),
+        _block("works", works or ["none on file: royalties for works stay unclaimed"]),
         _block("contains", contains),
         _block("is contained in", found["contained_in"]),
         *_shares(found),
@@ -79,7 +79,7 @@ def _recording(found: dict[str, Any]) -> list[list[str]]:
 def _work(found: dict[str, Any]) -> list[list[str]]:
     facts = {"title": found["title"], "ISWC": _iswc(found["iswc"]), "writers": ", ".join(found["writers"])}
     if found["disputed"] == "yes":
-        facts["in dispute"] = "all shares of it are held"
+        facts["in dispute"] = "all its shares are held"
     return [
         _head("work", found["id"], facts),
         _block("recordings", [f"{recording['id']}  {recording['title']}" for recording in found["recordings"]]),
@@ -126,7 +126,7 @@ def _shares(found: dict[str, Any]) -> list[list[str]]:
         elif one["unclaimed_millionths"]:
             verdict = f": {format_percent(one['unclaimed_millionths'])} unclaimed"
         sums.append(f"{where}  {format_percent(one['millionths'])}{verdict}")
-    return [_block("shares", shares or ["none on file: all that is owed stays unclaimed"]), _block("sums", sums)]
+    return [_block("shares", shares or ["none on file: all royalties stay unclaimed"]), _block("sums", sums)]
 
 
 def _share(share: dict[str, Any]) -> str:

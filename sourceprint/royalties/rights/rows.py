@@ -145,7 +145,7 @@ def _parsed_licence(document: str, digest: str) -> Licence:
 
 def _id(text: str) -> str:
     if not text or "\t" in text:
-        raise ParameterError(f"id {printable(text)!r:.80}: an id is not empty and holds no tabulator; give another one")
+        raise ParameterError(f"id {printable(text)!r:.80}: is empty or holds a tabulator; give another id")
     return text
 
 

@@ -1,14 +1,13 @@
-"""What stands in the cells of a table of rights, as spreadsheets leave it: one reader per kind of value.
+"""Cells of a table of rights, as spreadsheets leave them: one reader per kind of value.
 
-In comes the text of one cell, cleaned by `clean` and not empty; out comes the value as it is stored (see
-`sourceprint.royalties.rights.rows`): text, or whole milliseconds and millionths. What can be read in two ways is
-refused with the way to write it.
+Input: the text of one cell, cleaned by `clean` and not empty. Output: the value as it is stored (see
+`sourceprint.royalties.rights.rows`): text, or whole milliseconds and millionths. A text with two readings is refused;
+the error says how to write it.
 
-Shares are read with their unit, 25 %, 25, 0.25, 25,5 %, and made whole millionths. With the sign % a share is clear. A
-bare number is not: 1 may be a hundredth or all of it, and files of one tool-chain are known to write a quarter as 25
-here and as 0.25 there. So a bare number is read only where somebody has said what it is, `percent` or `fraction`;
-nothing is guessed from its size. A decimal comma is taken as a point; there is no grouping of thousands, since no share
-needs one.
+Shares are read with their unit, 25 %, 25, 0.25, 25,5 %, and become whole millionths. With the sign % a share is clear.
+A bare number is not: 1 may be a hundredth or the whole, and files of one tool-chain have a quarter as 25 here and as
+0.25 there. So a bare number is read only where its unit is stated, `percent` or `fraction`; nothing is guessed from its
+size. A decimal comma counts as a point; there is no grouping of thousands, since no share needs one.
 """
 
 import re
@@ -52,7 +51,7 @@ UNITS: tuple[Unit, ...] = ("percent", "fraction")
 
 _CACHED = 65_536
 _MAX_TEXT = 10_000
-_MAX_ID_BYTES = 1_000  # two of them make the id of a link, which an index of PostgreSQL must hold
+_MAX_ID_BYTES = 1_000  # two ids make the id of a link, which has to fit into an index of PostgreSQL
 _MAX_DURATION_MS = 2**53
 _INVISIBLE = re.compile("[\u200b\u2060\ufeff\u00ad]")  # zero-width spaces, byte order marks, soft hyphens
 _MAX_DIGITS = 40
@@ -72,12 +71,12 @@ _NO = frozenset({"no", "n", "false", "0", "nein", "non"})
 
 
 def clean(text: str) -> str:
-    """Return the text of a cell without what cannot be seen: runs of white space become one space, marks vanish.
+    """Return the text of a cell with single spaces, in Unicode form NFC, without invisible characters.
 
     Raises
     ------
     ParameterError
-        If it holds a control character, or is longer than any name.
+        If it holds a control character, or is longer than 10 000 characters.
 
     Examples
     --------
@@ -86,7 +85,7 @@ def clean(text: str) -> str:
     """
     joined = " ".join(text.split())
     if len(joined) > _MAX_TEXT:
-        raise ParameterError(f"{len(joined)} characters; a cell of this table has at most {_MAX_TEXT}")
+        raise ParameterError(f"{len(joined)} characters; a cell of this table has at most {_MAX_TEXT}; shorten it")
     if joined.isascii():
         if joined.isprintable():
             return joined
@@ -98,14 +97,14 @@ def clean(text: str) -> str:
 
 
 def read_id(text: str) -> str:
-    """Return an id; raises ParameterError if it is too long to be looked up by."""
+    """Return an id; raises ParameterError if it has more than 1000 bytes in UTF-8."""
     if len(text.encode()) > _MAX_ID_BYTES:
-        raise ParameterError(f"id {text[:40]!r}...: {len(text.encode())} bytes in UTF-8; at most {_MAX_ID_BYTES}")
+        raise ParameterError(f"id {text[:40]!r}...: {len(text.encode())} bytes in UTF-8; shorten it to {_MAX_ID_BYTES}")
     return text
 
 
 def read_list(text: str) -> str:
-    """Return names, separated by `|` with nothing around it.
+    """Return names joined by `|`, without spaces around them or empty ones.
 
     Examples
     --------
@@ -116,12 +115,12 @@ def read_list(text: str) -> str:
 
 
 def read_tags(text: str) -> str:
-    """Return tags as `read_list`, sorted, each once."""
+    """Return tags as `read_list` does, sorted, each once."""
     return "|".join(sorted({tag for tag in read_list(text).split("|") if tag}))
 
 
 def warn_of_isrc(isrc: str) -> str:
-    """Return a sentence about an ISRC in which a letter may stand for a digit, or "".
+    """Return a warning about an ISRC in which a letter may have replaced a digit, or "".
 
     Examples
     --------
@@ -140,12 +139,12 @@ def warn_of_isrc(isrc: str) -> str:
 
 
 def read_date(text: str) -> str:
-    """Return a day as YYYY-MM-DD; 01.07.2026, with dots, has the day first.
+    """Return a day as YYYY-MM-DD; with dots, as in 01.07.2026, the day comes first.
 
     Raises
     ------
     ParameterError
-        If it is written otherwise: 7/1/2026 is January in one country and July in another.
+        If it has another form (7/1/2026 is January in one country and July in another), or there is no such day.
 
     Examples
     --------
@@ -161,7 +160,7 @@ def read_date(text: str) -> str:
             ) from error
     if _SLASHED_DATE.fullmatch(text) and not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
         raise ParameterError(
-            f"date {text!r}: the order of day and month is not certain; write YYYY-MM-DD, such as 2026-07-01"
+            f"date {text!r}: the order of day and month is ambiguous; write YYYY-MM-DD, such as 2026-07-01"
         )
     return parse_date(text).isoformat()
 
@@ -172,7 +171,7 @@ def read_duration_ms(text: str) -> int:
     Raises
     ------
     ParameterError
-        If it is a bare number, of which the unit is not known, has another form, or is longer than can be stored.
+        If it is a bare number, whose unit is unknown, has another form or more than three decimals, or is too long.
 
     Examples
     --------
@@ -182,7 +181,7 @@ def read_duration_ms(text: str) -> int:
     if ((matched := _ISO_DURATION.fullmatch(text)) and any(matched.groups())) or (matched := _CLOCK.fullmatch(text)):
         parts = matched.groups()
     else:
-        bare = "its unit is not certain; " if re.fullmatch(r"[0-9]+([.,][0-9]+)?", text) else ""
+        bare = "its unit is unknown; " if re.fullmatch(r"[0-9]+([.,][0-9]+)?", text) else ""
         raise ParameterError(
             f"duration {text!r:.60}: {bare}write PT3M20S or 3:20, or milliseconds in a column duration_ms"
         )
@@ -191,7 +190,7 @@ def read_duration_ms(text: str) -> int:
     if milliseconds.denominator != 1:
         raise ParameterError(f"duration {text!r:.60}: finer than a millisecond; write at most three decimals")
     if milliseconds > _MAX_DURATION_MS:
-        raise ParameterError(f"duration {text!r:.60}: more than {_MAX_DURATION_MS} ms; write the right one")
+        raise ParameterError(f"duration {text!r:.60}: longer than {_MAX_DURATION_MS} ms; correct it")
     return milliseconds.numerator
 
 
@@ -201,10 +200,10 @@ def read_milliseconds(text: str) -> int:
     Raises
     ------
     ParameterError
-        If it is no whole number.
+        If it is no whole number, or too large to be stored.
     """
     if not re.fullmatch(r"[0-9]{1,16}", text) or int(text) > _MAX_DURATION_MS:
-        raise ParameterError(f"milliseconds {text!r:.60}: not a whole number from 0 to {_MAX_DURATION_MS}")
+        raise ParameterError(f"milliseconds {text!r:.60}: write a whole number from 0 to {_MAX_DURATION_MS}")
     return int(text)
 
 
@@ -215,7 +214,7 @@ def read_flag(text: str) -> str:
         return "yes"
     if word in _NO:
         return "no"
-    raise ParameterError(f"{text!r:.40}: write yes or no, or leave the cell empty where it is not known")
+    raise ParameterError(f"{text!r:.40}: write yes or no, or leave the cell empty if unknown")
 
 
 def read_choice(text: str) -> str:
@@ -233,7 +232,7 @@ def read_choice(text: str) -> str:
 
 
 def read_purposes(text: str) -> str:
-    """Return purposes, separated by `|`, sorted; raises ParameterError if one is unknown.
+    """Return purposes joined by `|`, sorted, "" for all; raises ParameterError if one is unknown.
 
     Examples
     --------
@@ -254,7 +253,7 @@ def read_weight(text: str) -> int:
     Raises
     ------
     ParameterError
-        If it is no number from 0 to a million million, or has more than six decimals.
+        If it is no number from 0 to 10**12, or has more than six decimals.
 
     Examples
     --------
@@ -268,12 +267,12 @@ def read_weight(text: str) -> int:
 
 
 def read_rights(text: str) -> str:
-    """Return the names of rights, separated by `|`, sorted; case, spaces and the ending -Right do not matter.
+    """Return the names of rights joined by `|`, sorted; case, spaces and the ending -Right do not matter.
 
     Raises
     ------
     ParameterError
-        If a name is not one of them.
+        If a name is no right.
 
     Examples
     --------
@@ -293,7 +292,7 @@ def read_rights(text: str) -> str:
 
 @lru_cache(_CACHED)
 def read_territories(included: str, excluded: str) -> tuple[str, str]:
-    """Return included and excluded territories, each sorted and separated by `|`; none included is the world.
+    """Return included and excluded territories, each sorted and joined by `|`; none included is the world.
 
     Examples
     --------
@@ -311,7 +310,7 @@ def read_territories(included: str, excluded: str) -> tuple[str, str]:
 
 @lru_cache(_CACHED)
 def share_number(text: str) -> Decimal:
-    """Return the number that is written, with its sign and without the %.
+    """Return the number of a share as written, with its sign and without the %.
 
     Raises
     ------
@@ -339,14 +338,14 @@ def parse_share(text: str, unit: Unit | None = None) -> int | None:
     Parameters
     ----------
     text : str
-        As it was written.
+        As written.
     unit : "percent" or "fraction" or None
-        What a number without % is; None where nobody has said.
+        Unit of a number without %; None if it is not stated.
 
     Returns
     -------
     int or None
-        From 1 to 1 000 000; None for a bare number of which nobody has said what it is.
+        From 1 to 1 000 000; None for a bare number without a stated unit.
 
     Raises
     ------
@@ -363,13 +362,13 @@ def parse_share(text: str, unit: Unit | None = None) -> int | None:
     if number < 0:
         raise ParameterError(f"{written}: negative; a share is more than 0 and at most 100 %")
     if number == 0:
-        raise ParameterError(f"{written}: nothing; leave the row out, or write what the party has")
+        raise ParameterError(f"{written}: zero; leave the row out, or write the party's share")
     percent = text.rstrip().endswith("%")
     if not percent and unit is None:
         return None
     whole = 100 if percent or unit == "percent" else 1
     if number > whole:
-        hint = "" if whole == 100 else "; it was said that shares are fractions of 1: are they percentages?"
+        hint = "" if whole == 100 else "; shares were stated to be fractions of 1: are they percentages?"
         raise ParameterError(f"{written}: over 100 %; a share is more than 0 and at most 100 %{hint}")
     millionths = Fraction(number) * WHOLE / whole
     if millionths.denominator != 1:

@@ -1,10 +1,10 @@
-"""Consistency of staged records: every id once, no link to nowhere, no recording inside itself, no unclear share.
+"""Consistency of staged records: each id once, no dead link, no recording inside itself, no unclear share.
 
-In comes a staging that has been read to the end; out go problems, and the staged records that remain are consistent
-among themselves and with what is on file. Memory does not grow with the number of rows, except for the links that say
-which recording contains which.
+Input: a staging that has been read to the end. Output: problems; the staged records that remain are consistent with
+each other and with those on file. Memory does not grow with the number of rows, except for the parts of recordings.
 
-Bare shares (`25` without %) are asked about with what is needed to answer: how many, examples, and the sums either way.
+Bare shares (`25` without %) are refused with the figures that tell their unit: their number, examples, and the sums
+either way.
 """
 
 from collections.abc import Iterator
@@ -38,10 +38,10 @@ _LINKS = (
     ("licence", "licensee", "party"),
 )
 _NAMES = {"millionths": "share", "weight_millionths": "weight", "document": "content"}
-"""What people call a column of the schema, where that differs."""
+"""Columns of the schema under the names that people use, where these differ."""
 
 _MAY_DISAGREE = {("party", "name"), ("recording", "label")}
-"""Of these the first is kept, with a warning: a company is written in many ways, and each owner has its label."""
+"""Columns that keep their first value, with a warning: companies have many spellings, and each owner has a label."""
 
 _EXAMPLES = 3
 _WHOLE_PERCENT = 100_000_000
@@ -49,7 +49,7 @@ _WHOLE_FRACTION = 1_000_000
 
 
 def resolve_duplicates(staging: Staging) -> None:
-    """Leave every staged id once: equal rows are one, rows of a spreadsheet add up, others are errors."""
+    """Leave each staged id once: equal rows count once, rows of a spreadsheet are merged, others are errors."""
     for kind, columns in COLUMNS.items():
         equal = 0
         for group in _duplicates(staging, kind):
@@ -78,10 +78,10 @@ def resolve_duplicates(staging: Staging) -> None:
 
 
 def resolve_links(staging: Staging, connection: Connection) -> None:
-    """Drop, with an error, staged records that refer to what is neither staged nor on file."""
+    """Drop, with an error, staged records that refer to a record neither staged nor on file."""
     query = staging.connection.execute
     query("CREATE TABLE missing (id TEXT PRIMARY KEY)")
-    query("CREATE TABLE dead (kind TEXT, seq INTEGER)")  # dropped at the end, so that a row says all that it lacks
+    query("CREATE TABLE dead (kind TEXT, seq INTEGER)")  # dropped at the end, so that a row names all its dead links
     for kind, column, target in _LINKS:
         query("DELETE FROM missing")
         query(
@@ -142,19 +142,19 @@ def resolve_circles(staging: Staging, connection: Connection) -> None:
 
 
 def warn_of_parties(staging: Staging) -> None:
-    """Warn of parties that share a number, or a name, and yet are several."""
+    """Warn of several parties with the same number or the same name."""
     for column, scheme in (("ipi", "IPI"), ("isni", "ISNI")):
         for number, ids in staging.query(
             f"SELECT {column}, group_concat(id, char(31)) FROM (SELECT * FROM party ORDER BY id) "
             f"WHERE {column} <> '' GROUP BY {column} HAVING count(*) > 1 ORDER BY {column}"
         ):
-            sentence = f"{scheme} {number} belongs to several parties: {_parties(ids)}; are they one?"
+            sentence = f"{scheme} {number} belongs to several parties: {_parties(ids)}; are they the same?"
             staging.problem("warning", "party", 0, column, number, "same-party", sentence)
     for name, ids in staging.query(
         "SELECT min(name), group_concat(id, char(31)) FROM (SELECT * FROM party ORDER BY id) "
         "WHERE name <> '' GROUP BY lower(name) HAVING count(*) > 1 ORDER BY lower(name)"
     ):
-        sentence = f"several parties are called {_shown(name)}: {_parties(ids)}; are they one?"
+        sentence = f"several parties are called {_shown(name)}: {_parties(ids)}; are they the same?"
         staging.problem("warning", "party", 0, "name", name, "same-name", sentence)
 
 
@@ -163,7 +163,7 @@ def _parties(ids: str) -> str:
 
 
 def _duplicates(staging: Staging, kind: str) -> Iterator[list[dict[str, Any]]]:
-    """Yield the rows of every id that is staged more than once, in the order they were read."""
+    """Yield the rows of each id that is staged more than once, in the order of reading."""
     names = ("seq", "file", "line", "loose", *COLUMNS[kind])
     quoted = ", ".join(f'"{name}"' for name in names)
     last = staging.connection.execute(f"SELECT coalesce(max(seq), 0) FROM {kind}").fetchone()[0]
@@ -178,7 +178,7 @@ def _duplicates(staging: Staging, kind: str) -> Iterator[list[dict[str, Any]]]:
 
 
 def _merge(staging: Staging, kind: str, group: list[dict[str, Any]]) -> None:
-    """Make one record of what several rows of a spreadsheet say, if they do not contradict each other."""
+    """Merge several rows of a spreadsheet into one record, unless they contradict each other."""
     merged = dict(group[0])
     contradicted = False
     for row in group[1:]:
@@ -227,12 +227,12 @@ def _shown(value: object, name: str = "") -> str:
 
 
 def require_clear_shares(staging: Staging) -> None:
-    """Refuse an import in which shares are bare numbers and nobody has said what they are.
+    """Refuse an import with bare numbers as shares whose unit is not stated.
 
     Raises
     ------
     AmbiguousSharesError
-        With the number of rows, examples, and what the shares of one right in one work would sum to in either reading.
+        With the number of shares, examples, and the sums by right in one recording or work, in either reading.
     """
     count = staging.query("SELECT count(*) FROM bare_share")[0][0]
     if not count:
@@ -256,10 +256,10 @@ def require_clear_shares(staging: Staging) -> None:
         f"{count} shares are bare numbers ({examples}): are they percentages, or fractions of 1?\n"
         f"  as percentages, {percent} of {groups} sums by work or recording and right are 100 %: {as_percent}\n"
         f"  as fractions, {fraction} of {groups} sums are 100 %: {as_fraction}\n"
-        "  say --shares percent or --shares fraction, or write the sign % behind each share"
+        "  give --shares percent or --shares fraction, or write the sign % after each share"
     )
 
 
 def _hundredths(number: int) -> str:
-    """Return hundredths of a percent as a percentage; what is finer is cut off, for this is only shown."""
+    """Return hundredths of a percent as a percentage, for messages."""
     return f"{number // 100}.{number % 100:02d}".rstrip("0").rstrip(".") + " %"

@@ -1,11 +1,11 @@
-"""Exporting rights: a folder of tables shaped like BWARM's, licences as TOML, and a manifest.
+"""Export of rights: a folder of tables shaped like BWARM's, licences as TOML, and a manifest.
 
 Importing it back changes nothing.
-Rows are in order of id, line ends are LF, and nothing in a file says when it was made: the same revision gives the same
-bytes. Shares are percentages, as BWARM has them and as the manifest says. `unclaimedmusicalworkrightshares.tsv` lists
-what nobody claims of each right, by territories and days; it follows from the shares and is not read back.
+Rows are in order of id, line ends are LF, and no file holds the time of the export: the same revision gives the same
+bytes. Shares are percentages, as in BWARM, and the manifest says so. `unclaimedmusicalworkrightshares.tsv` lists the
+unclaimed part of each right in a work, by territories and days; it follows from the shares and is not read back.
 
-The folder is written beside its name and then renamed: it is there whole, or not at all.
+The folder is written beside its name and then renamed, so that it exists whole or not at all.
 """
 
 import re
@@ -65,15 +65,15 @@ _BREAKS = re.compile("[\t\r\n\0]")
 
 @dataclass(frozen=True, slots=True)
 class ExportReport:
-    """What was exported.
+    """Folder, revision and numbers of rows of an export.
 
     Attributes
     ----------
     folder : Path
     revision : int
-        Of the rights.
+        Revision of the rights.
     records : dict of str to int
-        Rows by file, in the order of the manifest; licences by the name of their folder.
+        Rows by file, in the order of the manifest; licences under "licences".
     """
 
     folder: Path
@@ -89,21 +89,21 @@ def export_rights(database: Database, folder: Path, *, revision: int | None = No
     database : Database
         Open.
     folder : Path
-        Is made; may be there if it is empty.
+        Made if missing; must be empty otherwise.
     revision : int or None
-        As of which; None is the latest.
+        Revision to export; None is the latest.
 
     Raises
     ------
     RightsError
-        If the folder holds something, or a text on file holds a tab or a line break.
+        If the folder is not empty, or a text on file holds a tabulator or a line break.
     UnknownRightsError
         If there is no such revision.
     CatalogueError, StorageFullError
         If the folder cannot be written; nothing is left of it.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise RightsError(f"{printable(folder)}: is there and not empty; name a new folder, nothing is overwritten")
+        raise RightsError(f"{printable(folder)}: exists and is not empty; name a new folder, nothing is overwritten")
     with refusals(folder), new_folder(folder) as place:
         with database.reading() as connection:
             at = current_revision(connection) if revision is None else revision
@@ -113,7 +113,7 @@ def export_rights(database: Database, folder: Path, *, revision: int | None = No
 
 
 def export_report_text(report: ExportReport) -> str:
-    """Return what was exported as lines of text, without a line break at the end."""
+    """Return an export report as lines of text, without a line break at the end."""
     counts = [f"  {name}: {count}" for name, count in report.records.items()]
     return "\n".join([f"{printable(report.folder)}: rights as of revision {report.revision}", *counts])
 
@@ -124,7 +124,7 @@ def _write_all(connection: Connection, folder: Path, at: int) -> dict[str, int]:
     for shape in SHAPES:
         name = f"{shape.files[0]}.tsv"
         header = [column.names[0] for column in shape.columns if column.exported]
-        with closing(_rows(connection, shape, at)) as rows:  # before the transaction ends, whatever happens
+        with closing(_rows(connection, shape, at)) as rows:  # before the transaction ends, also after an error
             records[name] = _write_table(folder / name, header, rows)
         unit = "percent" if shape.kind in _SHARES else ""
         manifest.append((shape.table_type, name, str(records[name]), unit))
@@ -149,8 +149,8 @@ def _write_table(path: Path, header: Sequence[str], rows: Iterable[Sequence[str]
             for cell in row:
                 if _BREAKS.search(cell):
                     raise RightsError(
-                        f"{path.name}: {printable(cell)!r:.80} holds a tab or a line break, which no cell can; "
-                        "import it without"
+                        f"{path.name}: {printable(cell)!r:.80} holds a tabulator or a line break, which a cell "
+                        "cannot hold; import the text without it"
                     )
             yield "\t".join(row)
 
@@ -159,7 +159,7 @@ def _write_table(path: Path, header: Sequence[str], rows: Iterable[Sequence[str]
 
 
 def _rows(connection: Connection, shape: Shape, at: int) -> Generator[Sequence[str], None, None]:
-    """Yield the rows of a table, cells in the order of the shape."""
+    """Yield the rows of a table, with cells in the order of the shape."""
     table: Table = (_TABLES | _SHARES)[shape.kind]
     cells_of = _CELLS.get(shape.kind, _plain)
     fields = [column.field for column in shape.columns if column.exported]
@@ -238,7 +238,7 @@ def _unclaimed(connection: Connection, at: int) -> Generator[Sequence[str], None
 def _unclaimed_row(work_id: str, right: str, one: Sum, named: Sequence[str]) -> Sequence[str]:
     included, excluded = list(one.territories), []
     if REST_OF_THE_WORLD in included:
-        # The world less every country that is named and not in this sum.
+        # The world without the other countries that shares name.
         excluded = [code for code in named if code not in included]
         included = [WORLDWIDE]
     cells = (
@@ -267,9 +267,9 @@ def _write_licences(connection: Connection, folder: Path, at: int) -> int:
 
 
 def _licence_file(licence_id: str) -> str:
-    """Return a file name that every system takes, different for every id."""
+    """Return a file name that every system accepts, different for every id."""
     plain = re.sub(r"[^A-Za-z0-9-]", "_", licence_id)[:80]
-    changed = plain != licence_id or plain != plain.upper()  # names that differ in case alone are one on some systems
+    changed = plain != licence_id or plain != plain.upper()  # some systems take names that differ in case for one
     return f"{plain}-{hashed_id('', licence_id)[1:13]}.toml" if changed else f"{plain}.toml"
 
 

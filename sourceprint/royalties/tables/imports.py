@@ -1,9 +1,9 @@
-"""Importing rights: folders of tables shaped like BWARM, spreadsheets, licences; all or nothing, or the good rows.
+"""Import of rights: folders of tables shaped like BWARM, spreadsheets, licences; all or nothing, or the good rows.
 
-The steps: find the files, read each as a stream into a temporary database (`staging`), ask about bare shares, compare
-what was read with itself and with what is on file (`consistency`), and bring the records on file to it in one
-transaction (`history.apply_records`). Nothing is half imported, and importing the same again changes nothing. Records
-that the files do not name stay as they are.
+The steps: find the files, read each as a stream into a temporary database (`staging`), refuse bare shares of unknown
+unit, compare the rows with each other and with the records on file (`consistency`), and update these in one transaction
+(`history.apply_records`). Nothing is half imported, and importing the same files again changes nothing. Records that
+the files do not name stay as they are.
 """
 
 import json
@@ -49,7 +49,7 @@ _TITLES = {"party": "name", "recording": "title", "work": "title"}
 
 
 class _DryRunError(Exception):
-    """Leaves the transaction of a dry run, so that it is rolled back."""
+    """End of a dry run, which rolls its transaction back."""
 
 
 def import_rights(
@@ -67,7 +67,7 @@ def import_rights(
     now: datetime | None = None,
     tell: Callable[[str], None] | None = None,
 ) -> ImportReport:
-    """Bring the rights on file to what files say, and return what that did.
+    """Update the rights on file from files, and return a report.
 
     Parameters
     ----------
@@ -76,31 +76,31 @@ def import_rights(
     paths : sequence of Path
         Folders, tables and licences; see `docs/formats/rights-tables.md`.
     by : str or None
-        Who imports, for the history.
+        Importing person, for the history.
     partial : bool
-        Whether good rows are taken where others are wrong; those that depend on wrong ones are left out as well.
+        Whether to import the good rows beside wrong ones; rows that depend on wrong ones are left out as well.
     shares : "percent", "fraction" or None
-        What shares without the sign % are, where a manifest does not say.
+        Unit of shares without the sign %, where no manifest states it.
     dry_run : bool
-        Whether everything is tried and then undone.
+        Whether to roll everything back at the end.
     report_file : Path or None
-        Where every problem is written: tab separated, or JSON lines where the name ends in .json or .jsonl.
+        File for all problems: tab separated, or JSON lines where the name ends in .json or .jsonl.
     columns : ColumnMap, optional
-        What the user says of the columns of spreadsheets.
+        Columns of spreadsheets, as the user names them.
     sheet : str, optional
-        Of workbooks, the name of the sheet; the first one by default.
+        Sheet of workbooks; the first one by default.
     correct : str
-        Why terms are changed under which statements were issued; it stays with the revision. "" changes none but by
-        amendments.
+        Reason for a change to terms under which statements were issued; kept with the revision. With "", such terms
+        change only by amendments.
     now : datetime or None
-        When; None is now.
+        Time of the import; None is now.
     tell : callable, optional
-        Gets a sentence for all that was taken for something in a spreadsheet, before anything is imported.
+        Called with each sentence about the columns taken from a spreadsheet, before anything is imported.
 
     Returns
     -------
     ImportReport
-        With `imported` False and the errors, if rows are wrong and `partial` is not asked for.
+        With `imported` False and the errors, if rows are wrong and `partial` is False.
 
     Raises
     ------
@@ -109,8 +109,8 @@ def import_rights(
     RightsError
         If a file cannot be read to its end, or is no table of rights.
     RightsDatabaseError, StorageFullError
-        If the database refuses, or a disk is full. Nothing is imported, as with every other error, but for one: what
-        was imported stays so where its report cannot be written, and the message says it.
+        If the database refuses, or a disk is full. Nothing is imported after any error but one: if the report cannot be
+        written, the import stays, and the message says so.
     """
     if shares is not None and shares not in UNITS:
         raise RightsError(f"shares {shares!r:.40}: write percent or fraction")
@@ -165,7 +165,7 @@ def import_rights(
 def _read(
     staging: Staging, sources: Sources, shares: Unit | None, given: ColumnMap, chosen: str | None
 ) -> tuple[dict[str, int], list[str]]:
-    """Stage every file and return the number of rows of each, and what was taken for what in spreadsheets."""
+    """Stage every file and return the rows of each, and sentences about the columns taken from spreadsheets."""
     rows: dict[str, int] = {}
     taken: list[str] = []
     for path, reason in sources.not_used:
@@ -186,7 +186,7 @@ def _read(
                 else:
                     count = stage_table(staging, file, sheet, source.shape, unit=unit)
         if source.records is not None and source.records != count:
-            remedy = f"has {count} rows, and the manifest says {source.records}; copy the folder again, whole"
+            remedy = f"has {count} rows, but the manifest says {source.records}; copy the whole folder again"
             staging.problem("error", file, 0, "", "", "manifest", remedy)
         rows[name] = rows.get(name, 0) + count
     staging.finish_reading()
@@ -196,7 +196,7 @@ def _read(
 def _stage_licence(staging: Staging, file: int, path: Path) -> None:
     name = staging.file_name(file)
     if sniff_encoding(path, RightsError) != "utf-8-sig":
-        raise RightsError(f"{name}: UTF-16; a licence is TOML, which is UTF-8; save it as that")
+        raise RightsError(f"{name}: is in UTF-16, but a licence (TOML) is in UTF-8; save it as UTF-8")
     too_large = f"more than {_MAX_LICENCE_BYTES} bytes; is it a licence?"
     data = read_small(path, RightsError, most=_MAX_LICENCE_BYTES, too_large=too_large, name=name)
     text = decoded(data, name, RightsError)
@@ -226,7 +226,7 @@ def _apply(staging: Staging, change: Change) -> dict[str, Applied]:
 
 
 def _rows(staging: Staging, connection: Connection, table: Table) -> Iterator[dict[str, Any]]:
-    """Yield staged records; what a file has no column for is as it is on file."""
+    """Yield staged records; a column that the file does not have keeps its value on file."""
     if table.name not in _KEPT_WHERE_ABSENT:
         yield from staging.rows(table.name)
         return
@@ -250,7 +250,7 @@ def _filled(
         if row.get("duration_ms") == "":
             row["duration_ms"] = None
         if not row[title]:
-            sentence = f"{table.name} {row['id']!r:.80} has no {title}; add it, so that people know what is meant"
+            sentence = f"{table.name} {row['id']!r:.80} has no {title}; add it, so that people recognise it"
             staging.problem("warning", table.name, 0, title, row["id"], "no-title", sentence)
         if known is not None:
             _note_changes(staging, table.name, row, known)
@@ -258,7 +258,7 @@ def _filled(
 
 
 def _note_changes(staging: Staging, kind: str, row: Mapping[str, Any], known: Mapping[Any, Any]) -> None:
-    """Note what is on file otherwise, and so is changed."""
+    """Note the values on file that change."""
     changed = [name for name in COLUMNS[kind] if row[name] != known[name]]
     if changed:
         said = "; ".join(f"{name} {_shown(known[name])} -> {_shown(row[name])}" for name in changed)

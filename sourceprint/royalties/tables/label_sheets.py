@@ -1,13 +1,13 @@
-"""A label's own sheet, and what it leaves unsaid: whose the recordings are, and in which right.
+"""A label's own sheet, and the right and owner of its shares where no column names them.
 
-A label keeps one row per recording: ISRC, title, artist, label, file, territory, share. It names no right, since what a
-label owns is the recording, and often no owner, since that is the label. `single_columns` finds the columns of such a
-sheet, of a distributor's export, and of our own form for people; where right or owner have no column it says what is
-taken instead, in sentences for whoever imports:
+A label keeps one row per recording: ISRC, title, artist, label, file, territory, share. It names no right, since a
+label owns the recording, and often no owner, since that is the label. `single_columns` finds the columns of such a
+sheet, of a distributor's export, and of our own spreadsheet. Where a column for right or owner is missing it takes a
+default, and says so in sentences for the importing person:
 
-- shares without a column for the right are shares in the recording (Master), unless the sheet speaks of works
-- shares without a column for the party are those of the label in the row
-- a column with the bare name `title` is the title of the work where the sheet speaks of works and of no recording
+- without a column for the right, shares are shares in the recording (Master), unless the sheet has works
+- without a column for the party, shares are those of the label in the row
+- a column with the bare name `title` is the title of the work where the sheet has works and no recordings
 """
 
 from dataclasses import dataclass, replace
@@ -35,18 +35,18 @@ _ELSEWHERE = {
 
 @dataclass(frozen=True, slots=True)
 class LabelSheet:
-    """The columns of a sheet, and what stands for those that it has not.
+    """Columns of a sheet, and the defaults for missing ones.
 
     Attributes
     ----------
     matched : MatchedColumns
         Positions and headings by `Column.field`.
     right : str
-        The right of every share where no column says one; else "".
+        Right of every share if no column names it; else "".
     owner_is_label : bool
         Whether the label of a row is the party of its share.
     taken : tuple of str
-        What was taken for what, as sentences.
+        Sentences about the columns and defaults that were taken.
     """
 
     matched: MatchedColumns
@@ -56,12 +56,12 @@ class LabelSheet:
 
 
 def single_columns(sheet: Sheet, given: ColumnMap) -> LabelSheet:
-    """Return how a sheet is read.
+    """Return the columns of a sheet, with the defaults for missing ones.
 
     Raises
     ------
     RightsError
-        If two columns mean the same, or one that would go unused looks like a share, a title, an ISRC or a territory.
+        If two columns mean the same, or an unused one looks like a share, a title, an ISRC or a territory.
     """
     columns = columns_by_field()
     found = matched_columns(
@@ -73,12 +73,12 @@ def single_columns(sheet: Sheet, given: ColumnMap) -> LabelSheet:
     if "share" in has:
         if "right" not in has and not has & set(_WORK):
             right = MASTER
-            taken.append("no column says the right: every share is one in the recording (Master)")
+            taken.append("no column names the right: every share is a share in the recording (Master)")
         if "label" in has and not has & set(_PARTY):
             owner_is_label = True
-            taken.append(f"no column says the owner: it is the label, in column {found.headings['label']!r:.60}")
+            taken.append(f"no column names the owner: it is the label, from column {found.headings['label']!r:.60}")
     elif has & {"isrc", "title"}:
-        taken.append("no column says a share: recordings are imported, and nobody owns a part of them by this sheet")
+        taken.append("no column has shares: recordings are imported without owners")
     matched = replace(
         found,
         positions={columns[name].field: position for name, position in found.positions.items()},
@@ -90,7 +90,7 @@ def single_columns(sheet: Sheet, given: ColumnMap) -> LabelSheet:
 
 
 def _given(sheet: Sheet, given: ColumnMap) -> ColumnMap:
-    """Return the user's map, and the bare word title for the work's where the sheet speaks of nothing else."""
+    """Return the user's map, with the bare heading `title` as the work's title in a sheet of works alone."""
     fields = {given.field_of(heading) for heading in sheet.header}
     if not fields & {"iswc", "work_id", "writers"} or fields & {*_RECORDING, "work_title"}:
         return given

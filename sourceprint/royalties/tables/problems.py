@@ -1,8 +1,8 @@
-"""What an import finds wrong or worth saying, by file, row, column, value, rule and remedy; and its report.
+"""Problems of an import, by file, row, column, value, rule and remedy, and the report of an import.
 
 Problems are kept in the temporary database of the import, so that a file of a million wrong rows takes no memory. The
-printed form shows the first of them and counts the rest by rule; the complete list is written to a file, as tab
-separated values or, where its name ends in .json or .jsonl, as one JSON object per line.
+printed form shows the first of them and counts the rest by rule. The complete list goes to a file: tab separated
+values, or JSON lines where its name ends in .json or .jsonl.
 """
 
 import json
@@ -30,7 +30,7 @@ __all__ = [
 
 Severity = Literal["error", "warning", "note"]
 SHOWN = 50
-"""So many problems are printed, and as many licences; all problems are in the report file."""
+"""Most printed problems of each severity, and most printed licences; the report file has all problems."""
 
 _COLUMNS = ("severity", "file", "row", "column", "value", "rule", "remedy")
 _BATCH = 1_000
@@ -49,22 +49,22 @@ _NAMES = {
 
 @dataclass(frozen=True, slots=True)
 class TableProblem:
-    """One thing that is wrong, or worth saying.
+    """Error, warning or note about a row or a file.
 
     Attributes
     ----------
     severity : str
-        "error": the row is not taken; "warning": it is, and somebody should look; "note": for the record.
+        "error": the row is refused; "warning": it is taken, but should be looked at; "note": for the record.
     file : str
-        Name of the file.
+        Name of the file; a kind of record where several files are concerned.
     row : int
-        Number of the line in the file, from 1; 0 where it concerns the whole file.
+        Line in the file, from 1; 0 where the problem is not about one row.
     column, value : str
-        Name of the column as the file has it and what stands there; "" where there is none.
+        Heading of the column and text of the cell; "" where there is none.
     rule : str
         Short name of the rule, for counting.
     remedy : str
-        What is wrong and what to do, as a sentence.
+        Problem and remedy, as a sentence.
     """
 
     severity: Severity
@@ -97,30 +97,30 @@ class LicenceRead:
 
 @dataclass(frozen=True, slots=True)
 class ImportReport:
-    """What an import did, or would have done.
+    """Result of an import, or of a dry run.
 
     Attributes
     ----------
     source, digest : str
-        What was read, and "sha256:..." of it.
+        Paths that were imported, and "sha256:..." of their files.
     imported : bool
-        Whether the rights are now what the files say; a dry run imports nothing.
+        Whether the rights on file are now those of the files; False in a dry run.
     dry_run, partial : bool
-        As asked for.
+        As given.
     revision : int or None
-        Number of the revision that was made; None where nothing changed or nothing was imported.
+        Revision that was made; None where nothing changed or nothing was imported.
     rows : mapping of str to int
         Rows read, by file.
     applied : mapping of str to Applied
-        By table: records added, changed and unchanged; in a dry run, what would be.
+        Records added, changed and unchanged by table; in a dry run, those that would be.
     refused : int
-        Rows that are left out of a partial import.
+        Rows left out of a partial import.
     counts : tuple of (str, str, int)
-        Severity, rule and how many, sorted.
+        Severity, rule and number of problems, sorted.
     problems : tuple of TableProblem
-        The first errors and warnings, and the notes.
+        The first errors, warnings and notes.
     taken : tuple of str
-        What was taken for what in spreadsheets, as sentences.
+        Sentences about the columns and defaults that were taken from spreadsheets.
     licences : tuple of LicenceRead
         The first licences that were read and kept, in order.
     """
@@ -141,12 +141,12 @@ class ImportReport:
 
     @property
     def errors(self) -> int:
-        """How many errors there are, shown or not."""
+        """Number of errors, shown or not."""
         return sum(count for severity, _, count in self.counts if severity == "error")
 
     @property
     def exit_code(self) -> int:
-        """Exit status of the command: 0 all is in, 2 nothing is, 4 some rows were left out."""
+        """Exit status of the command: 0 all rows are in, 2 none is, 4 some were left out."""
         if self.errors and not self.partial:
             return 2
         return 4 if self.errors else 0
@@ -168,7 +168,7 @@ def import_report_text(report: ImportReport) -> str:
 
 
 def import_report_to_json(report: ImportReport) -> dict[str, object]:
-    """Return the report of an import as plain JSON types; problems as far as they are shown."""
+    """Return the report of an import as plain JSON types, with the problems that are shown."""
     document = asdict(report)
     document["counts"] = [{"severity": kind, "rule": rule, "count": count} for kind, rule, count in report.counts]
     document["problems"] = [asdict(problem) for problem in report.problems]
@@ -177,14 +177,14 @@ def import_report_to_json(report: ImportReport) -> dict[str, object]:
 
 
 def write_problems(path: Path, problems: Iterable[TableProblem]) -> None:
-    """Write all problems to a file, in one step; errors as those of `index.storage.durable`."""
+    """Write all problems to a file in one step; raises the errors of `index.storage.durable`."""
     as_json = path.suffix.lower() in (".json", ".jsonl")
     publish_chunks(path, chunks_of(_json_lines(problems) if as_json else _tsv_lines(problems)))
 
 
 def _outcome(report: ImportReport) -> Iterator[str]:
     if report.errors and not report.partial:
-        remedy = "mend them, or keep the good rows with --partial"
+        remedy = "correct them, or import the good rows with --partial"
         yield f"{report.source}: nothing was imported, errors: {report.errors}; {remedy}"
         return
     verb = "would be imported" if report.dry_run else "imported"
@@ -227,6 +227,6 @@ def _json_lines(problems: Iterable[TableProblem]) -> Iterator[str]:
 
 
 def chunks_of(lines: Iterable[str]) -> Iterator[bytes]:
-    """Yield the bytes of lines, many at a time."""
+    """Yield the bytes of lines, in large blocks."""
     for batch in in_chunks(lines, _BATCH):
         yield ("\n".join(batch) + "\n").encode()

@@ -1,6 +1,6 @@
-"""Rows of an open sheet, matched to the columns of a shape, read cell by cell; and shares, which both forms have.
+"""Rows of an open sheet, matched to the columns of a shape and read cell by cell; and shares, which both forms have.
 
-What is wrong with a cell becomes a problem in the staging, and the row is not taken; the file is read on.
+A wrong cell becomes a problem in the staging and its row is refused; the reading goes on.
 """
 
 from collections import Counter
@@ -24,21 +24,21 @@ _BARE_LIMIT = 10**12
 
 
 class RowReader:
-    """Reads the rows of one sheet.
+    """Reader of the rows of one sheet.
 
     Parameters
     ----------
     staging : Staging
-        Where problems go.
+        Receives problems and shares.
     file : int
         Number of the file in the staging.
     sheet : Sheet
     matched : MatchedColumns
-        Where its columns stand, by `Column.field`.
+        Positions and headings by `Column.field`.
     columns : tuple of Column
-        Of the shape.
+        Columns of the shape.
     unit : "percent", "fraction" or None
-        What shares without % are.
+        Unit of shares without %; None if it is not stated.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class RowReader:
         return any(field in self._headings for field in fields)
 
     def __iter__(self) -> Iterator[tuple[int, dict[str, Any], bool]]:
-        """Yield line, values by field ("" where empty) and whether every cell could be read."""
+        """Yield the line, the values by field ("" where empty), and whether all cells could be read, of each row."""
         width = len(self._sheet.header)
         for line, cells in self._sheet.rows:
             self.rows += 1
@@ -117,7 +117,7 @@ class RowReader:
         self.staging.problem("error", self.file, line, self._headings.get(field, field), value, rule, remedy)
 
     def close(self) -> None:
-        """Note, once per file, what was left out of it on purpose."""
+        """Note the rows that were left out on purpose, once per reason and file."""
         for sentence, count in sorted(self.notes.items()):
             self.staging.problem("note", self.file, 0, "", "", "rows-not-used", f"{count} rows {sentence}")
 
@@ -141,7 +141,7 @@ class RowReader:
     def stage_share(
         self, line: int, values: dict[str, Any], *, subject_id: str, party_id: str, right: str, given_id: str = ""
     ) -> None:
-        """Stage one share of a row whose cells could be read; where it has no id of its own, one is made."""
+        """Stage one share of a row; without an id of its own, it gets one that is made from its content."""
         held = self.validity(line, values)
         millionths = None
         text = values["share"]
@@ -166,13 +166,13 @@ class RowReader:
         self.staging.add("master_share" if right == MASTER else "work_share", self.file, line, record)
 
     def _unit_of_heading(self, text: str) -> Unit | None:
-        """Return the unit that the name of the column says; one and less may be a fraction all the same."""
+        """Return the unit in the heading of the column; None for 1 and less, which may be fractions all the same."""
         return "percent" if says_percent(self._headings.get("share", "")) and share_number(text) > 1 else None
 
     def _warn_of_quotes(self, line: int, column: Column, text: str) -> None:
         sentence = (
-            "stands in quotation marks with doubled ones inside, as spreadsheets write CSV, and is taken with all of "
-            "them; save the table as .csv, or write it without"
+            "is quoted, with doubled quotation marks inside, as in CSV, and is taken with all of them; save the table "
+            "as .csv, or remove the quotation marks"
         )
         heading = self._headings[column.field]
         self.staging.problem("warning", self.file, line, heading, text, "quoted-cell", sentence)
@@ -183,6 +183,6 @@ class RowReader:
 
 
 def _is_quoted(text: str) -> bool:
-    """Return whether a text reads like a cell of CSV with quotation marks in it, quoted and not read as such."""
+    """Return whether a text looks like a quoted CSV cell with doubled quotation marks inside."""
     inner = text[1:-1]
     return len(text) > 1 and text[-1] == '"' and '""' in inner and '"' not in inner.replace('""', "")

@@ -1,7 +1,7 @@
-"""What an import is given: folders, tables and licences, sorted out by name and by header.
+"""Files of an import: folders, tables and licences, told apart by name and by header.
 
 A folder may hold tables, licences as `.toml` (beside them or in `licences/`) and a `manifest.tsv` as the export writes
-it, with the number of records of each file and what its shares are. What is not used is named, with the reason.
+it, with the number of records of each file and the unit of its shares. Unused files are named, with the reason.
 """
 
 from collections.abc import Iterable, Sequence, Set
@@ -25,7 +25,7 @@ __all__ = ["MANIFEST", "MANIFEST_COLUMNS", "ImportFile", "Sources", "find_source
 MANIFEST = "manifest.tsv"
 MANIFEST_COLUMNS = ("TableType", "FileName", "NumberOfRecords", "SharesAre")
 
-_MOST_REASONS = 5  # files that are not used, of those that are named with the reason
+_MOST_REASONS = 5  # unused files that are named with the reason
 _TABLE_ENDINGS = SHEET_SUFFIXES | {".txt"}
 _NO_TABLE = "neither a table (.tsv, .csv, .txt, .xlsx) nor a licence (.toml)"
 _SUBJECTS = frozenset({"isrc", "iswc", "title", "work_title", "recording_id", "work_id", "index_id"})
@@ -43,11 +43,11 @@ class ImportFile:
     ----------
     path : Path
     shape : Shape or None
-        Of a table; None is a licence.
+        Shape of a table; None is a licence.
     unit : "percent", "fraction" or None
-        What the manifest says that its shares are.
+        Unit of its shares according to the manifest.
     records : int or None
-        How many rows the manifest says that it has.
+        Number of its rows according to the manifest.
     """
 
     path: Path
@@ -58,16 +58,16 @@ class ImportFile:
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """All files to import, and what was left aside.
+    """All files to import, and the unused ones.
 
     Attributes
     ----------
     files : tuple of ImportFile
         In the order given, those of a folder by name.
     not_used : tuple of (Path, str)
-        Other files, each with the reason.
+        Unused files, each with the reason.
     name : str
-        What was given, for messages and the history.
+        Given paths, for messages and the history.
     digest : str
         "sha256:..." of names and contents.
     """
@@ -87,21 +87,21 @@ class _Found:
 
 
 def find_sources(paths: Sequence[Path], given: ColumnMap | None = None, *, sheet: str | None = None) -> Sources:
-    """Return the files that paths name; contents are read once, for their digest.
+    """Return the files that paths name; the contents are read once, for their digest.
 
     Parameters
     ----------
     paths : sequence of Path
         Files and folders.
     given : ColumnMap, optional
-        What the user says of the columns of spreadsheets.
+        Columns of spreadsheets, as the user names them.
     sheet : str, optional
-        Of workbooks, the name of the sheet.
+        Sheet of workbooks.
 
     Raises
     ------
     RightsError
-        If a path is not there, a file is no table of rights, or nothing is to be imported.
+        If a path does not exist, a file is no table of rights, or nothing is to be imported.
     """
     found = _Found(given or ColumnMap(), sheet)
     for path in paths:
@@ -128,12 +128,12 @@ def find_sources(paths: Sequence[Path], given: ColumnMap | None = None, *, sheet
 
 
 def known_names(given: ColumnMap) -> Set[str]:
-    """Return the names, as `normalised`, of all columns of tables and spreadsheets."""
+    """Return the names of all columns of tables and spreadsheets, as `normalised` makes them."""
     return _TABLE_NAMES | given.names()
 
 
 def shape_of_header(header: Iterable[str], given: ColumnMap | None = None) -> Shape | None:
-    """Return the shape whose needed columns are all there and most of whose columns are, or None.
+    """Return the shape of a header, or None: a spreadsheet, or the table with all needed and the most known columns.
 
     Examples
     --------
@@ -169,14 +169,14 @@ def _look_into(folder: Path, found: _Found) -> None:
     missing = sorted(stated.keys() - {entry.name for entry in entries})
     if missing:
         raise RightsError(
-            f"{printable(manifest)}: names {printable(missing[0])}, which is not there; copy the folder again"
+            f"{printable(manifest)}: names {printable(missing[0])}, which is missing; copy the whole folder again"
         )
     for entry in entries:
         if entry == manifest or entry.name.startswith("."):
             continue
         if entry.is_dir():
             if entry.name != "licences":
-                found.not_used.append((entry, "a folder; name it itself to import what it holds"))
+                found.not_used.append((entry, "a folder; name it to import its content"))
         else:
             _take(entry, found, stated, alone=False)
     found.files += [ImportFile(path, None) for path in licences]
@@ -198,7 +198,7 @@ def _take(path: Path, found: _Found, stated: dict[str, tuple[int, Unit | None]],
         return
     shape = next((shape for shape in SHAPES if stem in shape.files), None)
     if shape is None and ending == ".txt" and not alone:
-        found.not_used.append((path, "a text whose name is not that of a table of rights"))
+        found.not_used.append((path, "a text file without the name of a table of rights"))
         return
     if shape is None:
         with open_sheet(path, RightsError, known=known_names(found.given), sheet=found.sheet) as sheet:

@@ -1,11 +1,11 @@
-"""Rows of the two forms of tables, made into staged records.
+"""Rows of tables and spreadsheets as staged records.
 
-In comes an open sheet; out go records in the staging. `stage_table` reads tables shaped like those of BWARM, one kind
-of record each. A column that the file does not have leaves what is on file as it is; an empty cell says that there is
-nothing. BWARM knows several types of right shares. Those that say who is paid (MusicalWorkCollectionShare,
-LicensingShare, CopyrightControlShare, or no type) are shares here; MusicalWorkManuscriptShare and
-OriginalPublisherShare say who wrote and who published, would be counted a second time, and are noted and left out, as
-are credits without a percentage.
+Input: an open sheet. Output: records in the staging. `stage_table` reads tables shaped like those of BWARM, one kind of
+record each. A column that a table of parties, recordings or works does not have leaves the value on file as it is; an
+empty cell empties it. BWARM has several types of right shares. Those that say who is paid (MusicalWorkCollectionShare,
+LicensingShare, CopyrightControlShare, or no type) are shares here. MusicalWorkManuscriptShare and
+OriginalPublisherShare say who wrote and who published, and would be counted a second time; they are left out with a
+note, as are credits without a percentage.
 
 `stage_single` reads the form for people with a spreadsheet: one file, one row per recording, work, party, right,
 territory and share.
@@ -21,8 +21,8 @@ Columns, in any order; each may be left out (`docs/formats/rights-tables.md` des
 - the party: party_id, party, ipi, isni, dpid, role
 - the share: right, share, territories, excluded_territories, valid_from, valid_to
 
-A record may be spread over many rows: an empty cell says nothing, neither against another row nor against what is on
-file; two rows that contradict each other are refused. Ids may be left out and are then made, the same ones every time:
+A record may be spread over many rows: an empty cell says nothing, neither against another row nor against the record on
+file; two rows that contradict each other are refused. Ids may be left out and are then made, always the same ones:
 
 - recording: `isrc:` and the ISRC, else `index:` and the id in the index, else `recording:` and title/artists
 - work: `iswc:` and the ISWC, else `work:` and title/writers
@@ -57,14 +57,14 @@ _IDS = {
     "work": ((("work_id", ""), ("iswc", "iswc:")), ("work_title", "writers")),
     "party": ((("party_id", ""), ("ipi", "ipi:"), ("isni", "isni:")), ("party",)),
 }
-"""By kind: columns that give an id, with what comes before it, and the names that one is made of where they do not."""
+"""Columns with an id by kind, each with the prefix of that id; and the names that make an id without them."""
 _CREDITS = "name a party and no share: credits, not shares"
 _PAID = frozenset({"musicalworkcollectionshare", "licensingshare", "copyrightcontrolshare"})
 _UNCLAIMED = "copyrightcontrolshare"
 _TABLE_CREDITS = "have no percentage: credits, not shares"
 _OWNERSHIP = (
-    "are MusicalWorkManuscriptShare or OriginalPublisherShare: who wrote and published, not who is paid; shares that "
-    "are to be paid have the type MusicalWorkCollectionShare or none"
+    "are MusicalWorkManuscriptShare or OriginalPublisherShare: who wrote and published, not who is paid; paid "
+    "shares have the type MusicalWorkCollectionShare or none"
 )
 
 
@@ -97,7 +97,7 @@ def stage_single(staging: Staging, file: int, sheet: Sheet, how: LabelSheet, *, 
 
 
 def made_id(prefix: str, *names: str) -> str:
-    """Return the id that is made from names.
+    """Return an id made of names.
 
     Examples
     --------
@@ -111,7 +111,7 @@ def made_id(prefix: str, *names: str) -> str:
 
 
 def _id_of(kind: str, values: dict[str, Any]) -> str:
-    """Return the id of the recording, work or party of a row, given or made; "" where the row names none."""
+    """Return the id of the recording, work or party in a row, given or made; "" where the row names none."""
     codes, names = _IDS[kind]
     for field, prefix in codes:
         if values.get(field):
@@ -140,12 +140,12 @@ def _stage_row(
 
 
 def _faults(values: dict[str, Any], rights: list[str], recording_id: str, work_id: str) -> list[tuple[str, str, str]]:
-    """Return what the cells of a row do not say together: field, rule, remedy."""
+    """Return the faults of a row as a whole: field, rule and remedy."""
     if not recording_id and not work_id:
         return [("isrc", "no-subject", "names neither a recording nor a work; add an ISRC, ISWC, title or id")]
     if values.get("share") and not rights:
         return [
-            ("rights", "empty-cell", "has a share and no right; write Master, MechanicalRight, PerformingRight, ...")
+            ("rights", "empty-cell", "has a share but no right; write Master, MechanicalRight, PerformingRight, ...")
         ]
     faults = []
     if values.get("share") and MASTER in rights and not recording_id:
@@ -158,7 +158,7 @@ def _faults(values: dict[str, Any], rights: list[str], recording_id: str, work_i
 def _stage_records(
     reader: RowReader, line: int, values: dict[str, Any], recording_id: str, work_id: str, party_id: str
 ) -> None:
-    """Stage what a row says about records; None is what it does not say."""
+    """Stage the records that a row names; None is a field that it leaves empty."""
 
     def said(*fields: str) -> tuple[Any, ...]:
         return tuple(None if values.get(field, "") == "" else values[field] for field in fields)
@@ -266,11 +266,11 @@ def _stage_shares(reader: RowReader, kind: str, line: int, values: dict[str, Any
 
 def _stage_choice(reader: RowReader, kind: str, line: int, values: dict[str, Any]) -> None:
     named = [subject for subject in OPT_SUBJECTS if values.get(subject)]
-    # The code beside an id says nothing new; a recording and a work do.
+    # A code beside an id adds nothing; a recording beside a work does.
     subjects = [subject for subject in named if _ID_BESIDE.get(subject) not in named]
     if len(subjects) != 1:
-        which = f"names {' and '.join(subjects)}" if subjects else "names nothing"
-        remedy = f"{which}; one row is about one of {', '.join(OPT_SUBJECTS)}"
+        which = f"names {' and '.join(subjects)}" if subjects else "names no subject"
+        remedy = f"{which}; a row needs exactly one of {', '.join(OPT_SUBJECTS)}"
         reader.fault(line, "choice", values["choice"], "subject", remedy)
         return
     held = reader.validity(line, values)

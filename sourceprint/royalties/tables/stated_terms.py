@@ -1,8 +1,7 @@
-"""Terms under which statements were issued: an import adds amendments to them, and changes nothing else unasked.
+"""Terms under which statements were issued: an import may amend them, but changes nothing else without a reason.
 
-In come staged licences; out go problems, and the licences that remain leave what was stated as it is, but for
-amendments, which say themselves from which day they hold. Whoever corrects a licence that was wrong from the start says
-so with a reason, and does not come here.
+Input: staged licences. Output: problems; the licences that remain change stated terms only by amendments, which say
+from which day they hold. A licence that was wrong from the start is corrected with a reason, without this check.
 """
 
 import json
@@ -34,9 +33,9 @@ def keep_stated_terms(staging: Staging, connection: Connection) -> None:
         changed = _changed(before, after, last_day)
         if changed:
             remedy = (
-                f"licence {licence_id!r:.80}: {', '.join(changed)} would change, and statement {statement_id} was "
-                "issued under it; write the change as [[amendments]] with the day from which it holds, or say "
-                "--correct REASON: the next statement then adjusts what was stated"
+                f"licence {licence_id!r:.80}: {', '.join(changed)} would change, but statement {statement_id} was "
+                "issued under it; write the change as [[amendments]] with its first day, or give --correct REASON, "
+                "and the next statement adjusts the stated amounts"
             )
             staging.problem("error", file, line, changed[0], licence_id, "stated-terms", printable(remedy))
             staging.refuse("licence", licence_id, file, line)
@@ -44,7 +43,7 @@ def keep_stated_terms(staging: Staging, connection: Connection) -> None:
 
 
 def _issued_under(connection: Connection, licence_id: str, licensee: str) -> tuple[str, str] | None:
-    """Return the id and the last day of the latest statement that any version of a licence is named in."""
+    """Return the id and the last day of the latest statement that names any version of a licence."""
     digests = connection.scalars(select(licence.c.digest).where(licence.c.id == licence_id).distinct()).all()
     row = connection.execute(
         select(statement.c.id, statement.c.period_end)
@@ -59,7 +58,7 @@ def _issued_under(connection: Connection, licence_id: str, licensee: str) -> tup
 
 
 def _changed(before: dict[str, Any], after: dict[str, Any], last_day: str) -> list[str]:
-    """Return the keys that change; amendments may be added, and those that begin after the last day may change."""
+    """Return the changed keys; amendments may be added, and those that begin after the last day may change."""
     stated = [one for one in before.pop("amendments", []) if one["from"] <= last_day]
     amendments = after.pop("amendments", [])
     changed = [key for key in sorted(before.keys() | after.keys()) if before.get(key) != after.get(key)]

@@ -154,7 +154,7 @@ def change_state(
         raise ParameterError(f"recording {printable(recording_id):.80}: is named with state resolved, not {state}")
     why = printable(reason.strip())
     if not why or len(why) > LONGEST_REASON:
-        raise ParameterError(f"reason: write why, in 1 to {LONGEST_REASON} characters (here: {len(why)})")
+        raise ParameterError(f"reason: write one of 1 to {LONGEST_REASON} characters (here: {len(why)})")
     wanted = sorted(set(use_ids))
     made_at, made_by = timestamp(now), actor(by)
     with database.writing() as connection:

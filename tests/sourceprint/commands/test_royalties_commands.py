@@ -187,7 +187,7 @@ def test_rights_are_exported_and_come_back_unchanged(attributed: Path, tmp_path:
     assert result.stdout == ""
     assert result.stderr.startswith(f"{tmp_path}/out: rights as of revision 1\n")
     assert "nothing changed" in done("rights", "import", tmp_path / "out").stderr
-    refused(2, "is there and not empty; name a new folder", "rights", "export", tmp_path / "out")
+    refused(2, "exists and is not empty; name a new folder", "rights", "export", tmp_path / "out")
     refused(2, "revision 9", "rights", "export", tmp_path / "other", "--revision", "9")
 
 

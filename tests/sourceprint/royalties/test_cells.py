@@ -45,8 +45,8 @@ def test_a_bare_share_is_not_guessed(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "unit", "message"),
     [
-        ("0 %", None, "nothing; leave the row out"),
-        ("0", "percent", "nothing"),
+        ("0 %", None, "zero; leave the row out"),
+        ("0", "percent", "zero"),
         ("-5 %", None, "negative"),
         ("-0.5", None, "negative"),
         ("100.0001 %", None, "over 100 %"),

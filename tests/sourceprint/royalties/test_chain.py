@@ -261,7 +261,7 @@ CHANGES: list[tuple[Any, list[str]]] = [
     ),
     (
         update(party).where(party.c.id == "P2").values(until=None),
-        ["entry 3: party P2 (row 3): is not ended any more; revision 2"],
+        ["entry 3: party P2 (row 3): is no longer ended; revision 2"],
     ),
     (
         update(party).where(party.c.id == "P1").values(until=2),
@@ -279,7 +279,7 @@ CHANGES: list[tuple[Any, list[str]]] = [
     (delete(use).where(use.c.id == "U3"), ["entry 7: use U3 (row 3): is missing; attribution 2"]),
     (
         insert(use).values(**use_row("U9", 1)),
-        ["entry 4: use U9 (row 4): was not there when it was entered; attribution 1"],
+        ["entry 4: use U9 (row 4): was added afterwards; attribution 1"],
     ),
     (insert(use_event).values(**event_row("U9")), ["use_event U9 (row 4): is there, and no entry covers it"]),
     (
@@ -499,7 +499,7 @@ def test_verify_and_head_say_what_holds_and_what_does_not(tmp_path: Path, monkey
     ("content", "code", "message"),
     [
         ("nothing", 2, "no head of a chain"),
-        ('{"schema": "sourceprint/statement/1"}', 6, "names no head of a chain"),
+        ('{"schema": "sourceprint/statement/1"}', 6, "holds no head of a chain"),
         ("{", 2, "is no JSON that can be read"),
     ],
 )

@@ -224,13 +224,13 @@ def test_codes_and_index_ids_that_stand_twice_are_found() -> None:
         work_shares=[share("S2", subject_id="W1"), share("S4", subject_id="W2")],
     )
     assert kinds == [
-        ("duplicate_isrc", "warning", "ISRC USRC17607839 is that of recordings R1 and R2"),
+        ("duplicate_isrc", "warning", "recordings R1 and R2 have the same ISRC USRC17607839"),
         (
             "duplicate_index_id",
             "error",
-            "id asset-1 in the index is that of recordings R1 and R2: whose matches these are is not known",
+            "recordings R1 and R2 have the same id asset-1 in the index: its matches can be assigned to neither",
         ),
-        ("duplicate_iswc", "warning", "ISWC T-034.524.680-1 is that of works W1 and W2"),
+        ("duplicate_iswc", "warning", "works W1 and W2 have the same ISWC T-034.524.680-1"),
     ]
 
 
@@ -263,7 +263,7 @@ def test_shares_that_end_before_they_begin_are_found_and_hold_on_no_day() -> Non
 
 def test_index_and_rights_are_compared_both_ways_by_id_and_by_isrc() -> None:
     assert found(index_ids={"other-id": "USRC17607839", "x": "USRC17607840", "y": ""}) == [
-        ("not_in_index", "warning", "recording R1 has the id asset-1 in the index, which has none such"),
+        ("not_in_index", "warning", "recording R1 has the id asset-1 in the index, but the index does not have it"),
         (
             "not_in_rights",
             "warning",

@@ -99,7 +99,7 @@ def test_no_log_is_left_beside_the_file_when_nobody_has_it_open(tmp_path: Path) 
     [
         (
             b"no database, but a letter that is long enough to be taken for a header of one hundred bytes " * 3,
-            "is no data",
+            "is not a SQLite database",
         ),
         (b"", "there is no database of rights"),
     ],
@@ -123,7 +123,7 @@ def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_folder_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(RightsDatabaseError, match="is no file"):
+    with pytest.raises(RightsDatabaseError, match="is not a file"):
         Database.open(tmp_path, create=True)
 
 
@@ -158,7 +158,7 @@ def test_a_newer_version_is_refused_naming_both(database: Database, database_pla
     ("place", "message"),
     [
         ("", "is empty"),
-        ("mysql://host/rights", "mysql://...: no database that rights are kept in"),
+        ("mysql://host/rights", "mysql://...: rights are kept in SQLite or PostgreSQL"),
         ("postgresql://ann:secret@host:port/rights", "cannot be read"),
         ("postgresql://ann:secret", "cannot be read"),
         ("postgresql://ann:se@secret@host/rights", "more than one @"),

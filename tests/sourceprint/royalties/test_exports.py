@@ -197,7 +197,7 @@ def test_a_folder_with_something_in_it_is_not_touched(tmp_path: Path) -> None:
 def test_an_export_that_fails_leaves_nothing(tmp_path: Path) -> None:
     database = Database.open(tmp_path / "rights.sqlite", create=True)
     put(database, [Party("P1", "Ann\tWriter")])
-    with pytest.raises(RightsError, match="holds a tab or a line break"):
+    with pytest.raises(RightsError, match="holds a tabulator or a line break"):
         export_rights(database, tmp_path / "out")
     with pytest.raises(UnknownRightsError, match="revision 7"):
         export_rights(database, tmp_path / "out", revision=7)

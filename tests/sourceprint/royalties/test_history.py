@@ -154,7 +154,7 @@ def test_an_id_that_occurs_twice_is_refused_and_nothing_is_imported(database: Da
     ("values", "message"),
     [
         ({"name": "a\0b"}, "party P1: name holds a null character"),
-        ({"name": "\udc80"}, "party P1: name is no valid Unicode"),
+        ({"name": "\udc80"}, "party P1: name is not valid Unicode"),
         ({"id": "\u4e2d" * MAX_LOOKUP_BYTES}, f"id has {3 * MAX_LOOKUP_BYTES} bytes in UTF-8; shorten it"),
         ({"more": ""}, "columns missing or not of this table: more"),
     ],
@@ -171,7 +171,7 @@ def test_numbers_beyond_what_a_column_holds_are_refused(database: Database) -> N
     put(database, RightsRecording("R1", "t", duration_ms=2**63 - 1))
     assert read(database, recording_ids=["R1"]).recordings["R1"].duration_ms == 2**63 - 1
     for record in (RightsRecording("R2", "t", duration_ms=2**63), Share("S1", "R1", "P1", MASTER, 2**31)):
-        with pytest.raises(RightsError, match=r"beyond [0-9]+, which is all that is stored"):
+        with pytest.raises(RightsError, match=r"beyond [0-9]+, the largest number stored"):
             put(database, record)
 
 
@@ -271,9 +271,9 @@ def test_rows_have_exactly_the_columns_of_their_tables(database: Database) -> No
 @pytest.mark.parametrize(
     ("record", "message"),
     [
-        (Party("", "n"), "id '': an id is not empty"),
-        (RecordingWork("R\t1", "W1"), "holds no tabulator"),
-        (RecordingPart("R1", "", 0, 1), "an id is not empty"),
+        (Party("", "n"), "id '': is empty or holds a tabulator"),
+        (RecordingWork("R\t1", "W1"), "is empty or holds a tabulator"),
+        (RecordingPart("R1", "", 0, 1), "is empty or holds a tabulator"),
         (RightsRecording("R1", "t", ("a|b",)), r"artist 'a\|b'"),
         (RightsRecording("R1", "t", tags=("",)), "tag '': is empty"),
         (Work("W1", "t", writers=("a", "")), "writer '': is empty"),

@@ -282,13 +282,13 @@ def test_a_share_with_the_sign_is_clear_beside_bare_ones_that_are_fractions(righ
         ({"right": "Airplay"}, "right", "rights", "not one of Master"),
         ({"right": ""}, "right", "empty-cell", "write Master"),
         ({"right": "Master"}, "right", "no-subject", "belongs to a recording"),
-        ({"isrc": "USRC17607839", "duration": "200"}, "duration", "duration", "unit is not certain"),
+        ({"isrc": "USRC17607839", "duration": "200"}, "duration", "duration", "unit is unknown"),
         ({"isrc": "USRC17607839", "duration_ms": "3.5"}, "duration_ms", "duration-ms", "whole number"),
         ({"vocals": "perhaps"}, "vocals", "vocals", "write yes or no"),
         ({"iswc": "", "work_title": ""}, "isrc", "no-subject", "names neither"),
         ({"party": "Ann\x07"}, "party", "party", "control character"),
         ({"party": "x" * 10_001}, "party", "party", "at most 10000"),
-        ({"party_id": "x" * 1_001}, "party_id", "party-id", "at most 1000"),
+        ({"party_id": "x" * 1_001}, "party_id", "party-id", "shorten it to 1000"),
     ],
 )
 def test_a_wrong_cell_is_named_with_its_place_and_remedy(
@@ -519,7 +519,7 @@ def test_a_manifest_says_what_shares_are_and_how_many_rows_there_must_be(rights:
     written(folder, {"manifest.tsv": manifest.format(1)})
     assert import_rights(rights, [folder]).errors == 0
     (folder / "musicalworkrightshares.tsv").unlink()
-    with pytest.raises(RightsError, match="which is not there; copy the folder again"):
+    with pytest.raises(RightsError, match="which is missing; copy the whole folder again"):
         import_rights(rights, [folder])
 
 

@@ -66,8 +66,8 @@ def test_the_sheet_of_a_label_goes_through_both_commands(rights: Database, tmp_p
     assert told == [
         "label.csv: columns taken: 'Track Title' for title, 'Artist' for artists, 'Territory' for territories, "
         "'Owner share %' for share",
-        "label.csv: no column says the right: every share is one in the recording (Master)",
-        "label.csv: no column says the owner: it is the label, in column 'Label'",
+        "label.csv: no column names the right: every share is a share in the recording (Master)",
+        "label.csv: no column names the owner: it is the label, from column 'Label'",
     ]
     assert shares(rights) == [
         ("isrc:QZAAA2600001", "party:blue label", "Master", 1_000_000, "Worldwide"),
@@ -176,7 +176,7 @@ def test_the_export_of_a_distributor_goes_through_both_commands(rights: Database
     path = written(tmp_path, EXPORTS[name], name)
     report = import_rights(rights, [path])
     assert report.errors == 0
-    assert report.taken[-1].endswith("recordings are imported, and nobody owns a part of them by this sheet")
+    assert report.taken[-1].endswith("recordings are imported without owners")
     recordings = [record for record in on_file(rights) if isinstance(record, RightsRecording)]
     assert [(one.id, one.title, one.artists) for one in recordings] == [
         ("isrc:QZAAA2600001", "One", ("Ann",)),

@@ -200,8 +200,8 @@ def test_an_export_brings_choices_back_as_they_are(database: Database, tmp_path:
 @pytest.mark.parametrize(
     ("row", "rule", "remedy"),
     [
-        ("R1,W1,in,,,", "subject", "names recording and work; one row is about one of"),
-        (",,in,,,", "subject", "names nothing; one row is about one of"),
+        ("R1,W1,in,,,", "subject", "names recording and work; a row needs exactly one of"),
+        (",,in,,,", "subject", "names no subject; a row needs exactly one of"),
         ("R1,,maybe,,,", "choice", "'maybe': write in or out"),
         ("R1,,in,sing,,", "purposes", "'sing': write train, generate, reference-audio"),
         ("R1,,in,,-1,", "weight", "'-1': write a number from 0 to 1000000000000"),

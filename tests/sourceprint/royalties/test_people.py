@@ -52,7 +52,7 @@ def test_whoever_runs_it_and_those_on_the_list_may_act(place: Path) -> None:
 @pytest.mark.parametrize(("reason", "told"), [(" ", "(here: 0)"), ("x" * 2001, "(here: 2001)")])
 def test_a_reason_is_one(place: Path, reason: str, told: str) -> None:
     database = Database.open(place / "rights.sqlite", create=True)
-    with pytest.raises(ParameterError, match="--backdate: write why, in 1 to 2000 characters") as caught:
+    with pytest.raises(ParameterError, match="--backdate: write a reason of 1 to 2000 characters") as caught:
         acting(database, "bo", backdate=reason)
     assert told in str(caught.value)
 

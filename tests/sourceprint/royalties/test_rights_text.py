@@ -128,7 +128,7 @@ def test_a_recording_of_which_little_is_known_says_so() -> None:
     assert "ISRC          not known" in text
     assert "in the index  no" in text
     assert "is contained in\n  R1\n" in text
-    assert "none on file: all that is owed stays unclaimed" in text
+    assert "none on file: all royalties stay unclaimed" in text
     assert "history" not in text
 
 
@@ -175,7 +175,7 @@ def test_json_holds_whole_numbers_and_the_revision() -> None:
 @pytest.mark.parametrize(
     ("key", "message"),
     [
-        ("R9", "'R9': no recording, work, party or licence on file has this id, ISRC or ISWC; `sourceprint rights"),
+        ("R9", "'R9': no recording, work, party or licence on file has this id, ISRC or ISWC; import it with"),
         ("T-034.524.680-2", "the check digit must be 1"),
         ("", "'': no recording"),
         ("a\nb", r"'a\\nb': no recording"),

@@ -73,7 +73,7 @@ def test_terms_that_were_stated_change_by_amendment_or_for_a_reason(issued: Data
     assert (refused.imported, refused.exit_code) == (False, 2)
     (problem,) = refused.problems
     assert problem.rule == "stated-terms"
-    assert "licence 'LIC-1': rate_card would change, and statement S-P-GEN-2026-Q3-" in problem.remedy
+    assert "licence 'LIC-1': rate_card would change, but statement S-P-GEN-2026-Q3-" in problem.remedy
     assert "[[amendments]]" in problem.remedy
     assert "--correct REASON" in problem.remedy
     assert again(issued, BASE, tmp_path).imported

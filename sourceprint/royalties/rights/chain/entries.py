@@ -59,7 +59,7 @@ class Head:
         matched = _HEAD.fullmatch(text.strip())
         if matched is None:
             raise ParameterError(
-                f"{printable(text.strip()[:80])}: no head of a chain; one is a line of {_SCHEMA}, a number and 64 "
+                f"{printable(text.strip()[:80])}: no head of a chain; give a line with {_SCHEMA}, a number and 64 "
                 "hexadecimal digits, as `sourceprint rights head` prints it"
             )
         return cls(int(matched["sequence"]), matched["hash"])

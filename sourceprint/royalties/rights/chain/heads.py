@@ -55,7 +55,7 @@ def held_head(given: str) -> HeldHead:
         raise ParameterError(f"{printable(path)}: {error}; give the file of a statement as it was written") from error
     if not head:
         raise VerificationError(
-            f"{printable(path)}: names no head of a chain, as no statement did before version 2; give a later one, or "
-            "a head that `sourceprint rights head` printed"
+            f"{printable(path)}: holds no head of a chain, as statements do from version 2 on; give a later one, or a "
+            "head that `sourceprint rights head` printed"
         )
     return HeldHead(Head.parse(str(head)), str(path))

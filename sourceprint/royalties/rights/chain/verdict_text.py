@@ -53,4 +53,4 @@ def witness_lines(verdict: ChainVerdict) -> Iterable[str]:
         if verdict.problems:
             yield "a witness vouches for the hashes of entries, not for rows that no longer agree with them"
     else:
-        yield "unwitnessed: all of it; no head held elsewhere was given, and a chain made anew would look the same"
+        yield "unwitnessed: all of it; without a head held elsewhere that agrees, a chain made anew would look the same"

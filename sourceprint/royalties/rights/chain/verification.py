@@ -237,9 +237,9 @@ class _Verification:
             if row is not None and line is not None and row.listed == line.data:
                 continue
             if row is None:
-                what = "is not ended any more" if ended else "is missing"
+                what = "is no longer ended" if ended else "is missing"
             elif line is None:
-                what = "was ended afterwards" if ended else "was not there when it was entered"
+                what = "was ended afterwards" if ended else "was added afterwards"
             else:
                 what = "was changed"
             label = row.id if row is not None else line.id if line is not None else ""
