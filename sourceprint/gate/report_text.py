@@ -2,7 +2,7 @@
 
 For people, one line for each file, with its most severe match; and one line for all:
 
-    BLOCK   mix.wav  12.3 s of "Title" (blue-1), confidence 0.999999: certain; 1 more match
+    BLOCK   mix.wav  12.3 s of "Title" (blue-1), confidence 0.99999999: certain; 1 more match
     PASS    ok.wav   no match in 0:31.0
     ERROR   gone.wav  no such file; check the spelling and the folder
 

@@ -1,10 +1,10 @@
 """Tables, counts, times, sizes and confidences as text, each written one way everywhere."""
 
 import itertools
-import math
 import textwrap
 import unicodedata
 from collections.abc import Iterable, Sequence
+from decimal import ROUND_FLOOR, Decimal
 
 from fingerprint.errors import printable
 
@@ -147,14 +147,15 @@ def size_text(n_bytes: float) -> str:
 
 
 def confidence_text(confidence: float) -> str:
-    """Return a confidence with six decimals, never rounded up to certainty.
+    """Return a confidence as results state it, with eight decimals at most, never rounded up.
 
     Examples
     --------
-    >>> confidence_text(0.9999999), confidence_text(1.0)
-    ('0.999999', '1.000000')
+    >>> confidence_text(0.99999999), confidence_text(0.9999), confidence_text(0.9999999999)
+    ('0.99999999', '0.9999', '0.99999999')
     """
-    return f"{math.floor(confidence * 1e6) / 1e6:.6f}"
+    exact = Decimal(repr(float(confidence))).quantize(Decimal("0.00000001"), ROUND_FLOOR)
+    return repr(float(exact))
 
 
 def columns(text: str) -> int:

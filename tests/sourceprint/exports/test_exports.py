@@ -213,8 +213,8 @@ def test_labels_are_a_file_of_the_track_and_one_of_each_recording() -> None:
     first = a_match("s1", [a_passage(30_000, 5_250), a_passage(10_000, 60_000)])
     second = a_match("s2", [a_passage(20_000, 0, pitch_cents=200.0)], title=None)
     files = audacity_labels(read(a_result("mix/gen-1.wav", [first, second]), a_result("gen-2.wav"), a_failure()))
-    same = "pitch +0.00 st, tempo 100.0 %, speed 100.0 %, confidence 0.999999"
-    up = "pitch +2.00 st, tempo 100.0 %, speed 100.0 %, confidence 0.999999"
+    same = "pitch +0.00 st, tempo 100.0 %, speed 100.0 %, confidence 0.99999999"
+    up = "pitch +2.00 st, tempo 100.0 %, speed 100.0 %, confidence 0.99999999"
     assert {name: data.decode() for name, data in files.items()} == {
         "gen-1.wav.track.txt": f'10.000000\t20.000000\ts1 "Title of s1" 1:00.0-1:10.0, {same}\n'
         f"20.000000\t30.000000\ts2 0:00.0-0:10.0, {up}\n"
@@ -228,7 +228,7 @@ def test_labels_are_a_file_of_the_track_and_one_of_each_recording() -> None:
 def test_labels_name_the_audio_stream_where_the_track_has_several() -> None:
     passage = {**a_passage(), "streams": [2, 1]}
     files = audacity_labels(read(a_result("film.mkv", [a_match("s1", [passage])])))
-    assert [data.decode().partition("0.999999")[2] for data in files.values()] == 2 * [
+    assert [data.decode().partition("0.99999999")[2] for data in files.values()] == 2 * [
         ", in audio streams 1 and 2 of the track\n"
     ]
 

@@ -100,10 +100,10 @@ def test_errors_outrank_findings_and_nothing_readable_is_its_own_exit_code(
 def test_people_get_one_line_per_file() -> None:
     assert rendered(ALL, "text").decode().splitlines() == [
         "ERROR   folder  a folder without audio files",
-        'BLOCK   out/a b.wav  12.3 s of "Red" (red-1), confidence 0.999900: certain; 2 more matches',
-        "REVIEW  rev.wav  12.3 s of red-2, confidence 0.500000: otherwise",
-        "PASS    lic.wav  12.3 s of blue-1, confidence 0.999999: licensed: LIC-1",
-        "BLOCK   outside.wav  20.0 s of blue-1, confidence 1.000000: outside_licence: LIC-1: max_seconds 15, reused 20",
+        'BLOCK   out/a b.wav  12.3 s of "Red" (red-1), confidence 0.9999: certain; 2 more matches',
+        "REVIEW  rev.wav  12.3 s of red-2, confidence 0.5: otherwise",
+        "PASS    lic.wav  12.3 s of blue-1, confidence 0.99999951: licensed: LIC-1",
+        "BLOCK   outside.wav  20.0 s of blue-1, confidence 1.0: outside_licence: LIC-1: max_seconds 15, reused 20",
         "PASS    ok.wav  no match in 3:00.0",
         "ERROR   /abs/\u00e9.wav  holds text, not audio",
     ]
@@ -207,13 +207,12 @@ def near_the_limit(*claimed: dict[str, Any], name: str = "near.wav") -> Verdict:
 
 def test_what_is_near_the_limit_is_told_in_every_format_and_is_no_match_in_any() -> None:
     weak = (
-        "3.4 s of green-2, confidence 0.900000: near_limit: "
-        "weaker than what is claimed: about 32 such in 1 000 h by chance"
+        "3.4 s of green-2, confidence 0.9: near_limit: weaker than what is claimed: about 32 such in 1 000 h by chance"
     )
     of = report(near_the_limit(), near_the_limit(match("red-1", 0.9999), name="both.wav"))
     assert rendered(of, "text").decode().splitlines() == [
         f"REVIEW  near.wav  {weak}",
-        "BLOCK   both.wav  12.3 s of red-1, confidence 0.999900: certain; 1 more near the limit",
+        "BLOCK   both.wav  12.3 s of red-1, confidence 0.9999: certain; 1 more near the limit",
     ]
     first, second = json.loads(rendered(of, "json"))["files"]
     assert (first["status"], first["matches"], first["decision"]) == ("no_match", [], "review")
@@ -226,7 +225,7 @@ def test_what_is_near_the_limit_is_told_in_every_format_and_is_no_match_in_any()
     assert [len(read_result(file).matches) for file in (first, second)] == [0, 1]  # readers of results leave it
     assert rendered(of, "github").decode().splitlines() == [
         f"::warning file=near.wav,title=Sourceprint%3A review::{weak}",
-        "::error file=both.wav,title=Sourceprint%3A block::12.3 s of red-1, confidence 0.999900: certain",
+        "::error file=both.wav,title=Sourceprint%3A block::12.3 s of red-1, confidence 0.9999: certain",
         f"::warning file=both.wav,title=Sourceprint%3A review::{weak}",
     ]
     (skipped,) = ET.fromstring(rendered(of, "junit")).iter("skipped")
@@ -392,7 +391,7 @@ def test_sarif_has_a_result_per_match_with_its_level_and_place() -> None:
         ("outside_licence", "error", "outside.wav"),
     ]
     first = run["results"][1]
-    assert first["message"]["text"] == 'Evidence of reuse: 12.3 s of "Red" (red-1), confidence 0.999900: certain'
+    assert first["message"]["text"] == 'Evidence of reuse: 12.3 s of "Red" (red-1), confidence 0.9999: certain'
     assert first["properties"]["passagesMs"] == [[0, 12_340, 5, 12_345]]
     assert run["properties"]["policySha256"] == POLICY.sha256
 
@@ -474,12 +473,12 @@ def test_junit_has_a_testcase_per_file_and_sums_that_hold() -> None:
 def test_junit_failures_list_every_finding_that_fails() -> None:
     suites = ET.fromstring(rendered(report(BLOCKED, REVIEWED, fail_on="review"), "junit"))
     first, second = suites.findall("testsuite/testcase/failure")
-    assert first.get("message") == '12.3 s of "Red" (red-1), confidence 0.999900: certain'
+    assert first.get("message") == '12.3 s of "Red" (red-1), confidence 0.9999: certain'
     assert (first.text or "").splitlines() == [
-        'block: 12.3 s of "Red" (red-1), confidence 0.999900: certain',
-        "review: 12.3 s of r2, confidence 0.500000: otherwise",
+        'block: 12.3 s of "Red" (red-1), confidence 0.9999: certain',
+        "review: 12.3 s of r2, confidence 0.5: otherwise",
     ]
-    assert second.text == "review: 12.3 s of red-2, confidence 0.500000: otherwise"
+    assert second.text == "review: 12.3 s of red-2, confidence 0.5: otherwise"
 
 
 # GitHub.
@@ -488,11 +487,11 @@ def test_junit_failures_list_every_finding_that_fails() -> None:
 def test_github_annotates_what_fails_what_is_for_review_and_what_was_not_checked() -> None:
     assert rendered(ALL, "github").decode().splitlines() == [
         "::error file=folder,title=Sourceprint%3A not checked::a folder without audio files",
-        '::error file=out/a b.wav,title=Sourceprint%3A block::12.3 s of "Red" (red-1), confidence 0.999900: certain',
-        "::warning file=out/a b.wav,title=Sourceprint%3A review::12.3 s of r2, confidence 0.500000: otherwise",
-        "::warning file=rev.wav,title=Sourceprint%3A review::12.3 s of red-2, confidence 0.500000: otherwise",
+        '::error file=out/a b.wav,title=Sourceprint%3A block::12.3 s of "Red" (red-1), confidence 0.9999: certain',
+        "::warning file=out/a b.wav,title=Sourceprint%3A review::12.3 s of r2, confidence 0.5: otherwise",
+        "::warning file=rev.wav,title=Sourceprint%3A review::12.3 s of red-2, confidence 0.5: otherwise",
         "::error file=outside.wav,title=Sourceprint%3A block::"
-        "20.0 s of blue-1, confidence 1.000000: outside_licence: LIC-1: max_seconds 15, reused 20",
+        "20.0 s of blue-1, confidence 1.0: outside_licence: LIC-1: max_seconds 15, reused 20",
         "::error file=/abs/\u00e9.wav,title=Sourceprint%3A not checked::holds text, not audio",
     ]
     assert rendered(report(REVIEWED, fail_on="review"), "github").startswith(b"::error ")
