@@ -158,7 +158,8 @@ class Grant:
         if self.issuer != trusted:
             raise GrantError(
                 f"the grant is by key {self.issuer.id} ({self.issuer.name}), the key that is trusted is {trusted.id} "
-                f"({trusted.name}); {ask}, or give the key of whoever sent the file"
+                f"({trusted.name}); if {self.issuer.name} sent the file, import it again with their public key, which "
+                f"you had from them by another way; otherwise {ask}"
             )
         try:
             trusted.verify(self._signed_content(), self.signature)
