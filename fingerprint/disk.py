@@ -88,7 +88,7 @@ def refusals(
         shown, kept = printable(name), f"{safe}; " if safe else ""
         if is_full(system):
             raise StorageFullError(
-                f"{shown}: no space left on the disk; {kept}free some space and run the command again"
+                f"{shown}: no space left on the disk; {kept}free some space and try again"
             ) from system
         remedy = remedy or _REMEDIES.get(system.errno or 0, "see to the disk it is on")
         raise failure(f"{shown}: {what} ({system.strerror or system}); {kept}{remedy}") from system

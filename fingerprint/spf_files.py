@@ -198,7 +198,8 @@ def read_track(
         if missing := [scale for scale in scales if scale not in contents.track_scales]:
             raise FingerprintFileError(
                 f"{name}: holds the time scales {_listed(contents.track_scales)}, this search wants "
-                f"{_listed(missing)} too; make it again with --thorough, or search without"
+                f"{_listed(missing)} too; make it again with `sourceprint fingerprint --thorough`, or search without "
+                "them"
             )
         _check_amount(contents, name, "track")
         for part in contents.parts:
@@ -213,7 +214,7 @@ def _refuse_strangers(part: Fingerprint, before: Fingerprint | None, params: Par
             f"parts: made with parameters {part.params_digest}, not {params.digest}; pass the parameters they have"
         )
     if before is not None and part.sha256 != before.sha256:
-        raise DecodeError(f"{printable(part.name)}: changed while it was being read; run the command again")
+        raise DecodeError(f"{printable(part.name)}: changed while it was being read; try again")
 
 
 def _arrays(part: Fingerprint) -> Iterator[NDArray[Any]]:
@@ -288,7 +289,8 @@ def _checked(file: io.BufferedReader, name: str, params: Params, role: Role) -> 
     if role not in contents.roles:
         other, use = ("track", "added to an index") if role == "recording" else ("recording", "matched")
         raise FingerprintFileError(
-            f"{name}: made for the role {other} only, so it cannot be {use}; make it again with --role both"
+            f"{name}: made for the role {other} only, so it cannot be {use}; make it again with "
+            "`sourceprint fingerprint --role both`"
         )
     _check_sum(file, name)
     return contents, start

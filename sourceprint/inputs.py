@@ -126,7 +126,7 @@ def collect(
                 refusals.append(Refusal(printable(path), reason, Path(path)))
         elif lists and Path(path).suffix.lower() in LIST_SUFFIXES:
             try:
-                rows = present_rows(read_list(Path(path), reading))
+                rows = present_rows(read_list(Path(path), reading), reading)
             except ParameterError as error:
                 if not isinstance(error.__cause__, OSError):
                     raise
@@ -136,7 +136,7 @@ def collect(
             refusals += rows.refusals
             notes += rows.notes
         elif lists and path.startswith("@") and not os.path.lexists(path):
-            rows = present_rows(read_paths(Path(path[1:]), reading))
+            rows = present_rows(read_paths(Path(path[1:]), reading), reading)
             items += rows.items
             refusals += rows.refusals
         elif lists and _is_text(Path(path)):
@@ -170,7 +170,7 @@ def appeared(paths: Sequence[str | os.PathLike[str]], before: NamedInputs, folde
         The same.
     """
     known = {item.path for item in before.items} | {refusal.path for refusal in before.refusals}
-    reason = "came into the folder while the others were searched, and was not; run the command again"
+    reason = "came into the folder while the others were searched, and was not; try again"
     new: dict[Path, Refusal] = {}
     for path in map(Path, paths):
         if os.path.isdir(path):

@@ -96,7 +96,7 @@ def read_list(path: Path, reading: ListReading | None = None) -> ListRows:
         guarded = frozenset[str]() if how.only_paths else _GUARDED
         columns = matched_columns(sheet, uses, how.columns, ParameterError, guarded=guarded)
         if "path" not in columns.positions:
-            raise ParameterError(_no_path(sheet, name))
+            raise ParameterError(_no_path(sheet, name, how.columns))
         notes = [] if how.only_paths else [*columns.notes]
         rows = ListRows([], [], [f"{name}: {sentence}" for sentence in (*sheet.notes, *notes)])
         for line, cells in sheet.rows:
@@ -135,7 +135,7 @@ def read_paths(path: Path, reading: ListReading | None = None) -> ListRows:
     return ListRows(items, [], [])
 
 
-def present_rows(rows: ListRows) -> ListRows:
+def present_rows(rows: ListRows, reading: ListReading | None = None) -> ListRows:
     """Return rows with a refusal for every file that is not there: where it was looked for, and the nearest name."""
     items: list[Item] = []
     refusals = list(rows.refusals)
@@ -145,7 +145,8 @@ def present_rows(rows: ListRows) -> ListRows:
             items.append(item)
             continue
         n_missing += 1
-        refusals.append(Refusal(item.source, _missing(item.path, with_nearest=n_missing <= _MOST_NEAREST)))
+        reason = _missing(item.path, reading or ListReading(), with_nearest=n_missing <= _MOST_NEAREST)
+        refusals.append(Refusal(item.source, reason))
     return ListRows(items, refusals, rows.notes)
 
 
@@ -186,11 +187,13 @@ def _located(folder: Path, text: str) -> Path:
     return plain
 
 
-def _missing(path: Path, *, with_nearest: bool) -> str:
+def _missing(path: Path, how: ListReading, *, with_nearest: bool) -> str:
     """Return the reason against a file that is not there."""
     folder = Path(os.path.abspath(path.parent))
     reason = f"{printable(path.name)!r}: no such file in {printable(folder)!r}"
-    remedy = "mend the path, or say with --audio-root where relative paths start"
+    remedy = "mend the path, which starts at the folder of the list unless it is absolute"
+    if how.columns.by_options:
+        remedy = "mend the path, or say with --audio-root where relative paths start"
     if not folder.is_dir():
         return f"{reason}, which is no folder; {remedy}"
     nearest = _nearest(path.name, folder) if with_nearest else ""
@@ -210,8 +213,9 @@ def _compared(name: str) -> str:
     return unicodedata.normalize("NFC", name).casefold()
 
 
-def _no_path(sheet: Sheet, name: str) -> str:
+def _no_path(sheet: Sheet, name: str, given: ColumnMap) -> str:
+    option = ', or as --columns "HEADING=path" says' if given.by_options else ""
     return (
-        f"{name}: no column path; one column must name the audio files, as path or file, or as --columns "
-        f'"HEADING=path" says (found: {listed(sheet.header)})'
+        f"{name}: no column path; one column must name the audio files, as path or file{option} "
+        f"(found: {listed(sheet.header)})"
     )

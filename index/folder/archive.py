@@ -95,7 +95,7 @@ def archived(folder: Path, manifest: Manifest, data: bytes, *, grant: bytes | No
 def _checked(path: Path, entry: FileEntry) -> Iterator[bytes]:
     """Yield a file of the index in blocks, and raise an error after the last if it is not as it was written."""
     digest, size = sha256(), 0
-    remedy = "run verify to see which recordings to add again"
+    remedy = "run `sourceprint verify` to see which recordings to add again"
     with refusals(path, IndexDamagedError, remedy=remedy), path.open("rb", buffering=0) as file:
         while block := file.read(min(BLOCK_BYTES, entry.size + 1 - size)):
             digest.update(block)

@@ -462,7 +462,7 @@ class Writer:
 
     def _unknown(self, recording_id: str) -> UnknownRecordingError:
         return UnknownRecordingError(
-            f"recording {recording_id!r} is not in the index {self._folder}; list shows what is"
+            f"recording {recording_id!r} is not in the index {self._folder}; `sourceprint list` shows what is"
         )
 
 

@@ -73,7 +73,7 @@ def write_trace(path: Path, trace: Trace) -> None:
     """
     data = trace_to_bytes(trace)
     what, safe = "this trace cannot be written", "the results before are safe"
-    remedy = "see to the disk and the permissions of the folder, then run the command again, or give another folder"
+    remedy = "see to the disk and the permissions of the folder, then try again, or give another folder"
     with refusals(path, EvidenceError, what, safe=safe, remedy=remedy):
         publish(path, data)
 

@@ -84,14 +84,17 @@ class Choice:
         if unknown:
             others = f" and {len(unknown) - _MOST_NAMED} more" if len(unknown) > _MOST_NAMED else ""
             names = ", ".join(unknown[:_MOST_NAMED])
-            raise UnknownRecordingError(f"the filter names {names}{others}: not in the index; list shows what is")
+            raise UnknownRecordingError(
+                f"the filter names {names}{others}: not in the index; `sourceprint list` shows what is"
+            )
         flags[ordinals] = True
         if self.tags:
             known = snapshot.recordings.tags
             missing = set(self.tags).difference(*known)
             if missing:
                 raise ParameterError(
-                    f"filter tag:{min(missing)}: no recording of the index has this tag; list shows which there are"
+                    f"filter tag:{min(missing)}: no recording of the index has this tag; `sourceprint list` shows "
+                    "which there are"
                 )
             flags |= np.fromiter((not set(self.tags).isdisjoint(tags) for tags in known), np.bool_, flags.size)
         return flags
@@ -125,7 +128,7 @@ class Filter:
         if self.only.words:
             allowed &= self.only.flags(snapshot)
         if not allowed.any():
-            raise ParameterError("the filter leaves no recording to be searched; change --only or --exclude")
+            raise ParameterError("the filter leaves no recording to be searched; change only or exclude")
         return allowed
 
 

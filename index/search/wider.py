@@ -29,9 +29,9 @@ _EDGE = 1.1  # a scale one step further out would lie nearer to a ratio that exc
 _ENOUGH = 0.8  # of the first search's seconds; beyond the range it may cover too much in pieces that overlap
 
 _AT_THE_EDGE = "a passage lies at the edge of the tempos searched"
-_SEARCHED_AGAIN = f"{_AT_THE_EDGE}: searched again from half to double tempo and speed, as --thorough does"
-_NO_BETTER = f"{_AT_THE_EDGE}, and a search with --thorough covers less: its tempo and places may be wrong"
-_NO_WIDER = f"{_AT_THE_EDGE} with --thorough: it may be faster or slower than stated, and its places wrong"
+_SEARCHED_AGAIN = f"{_AT_THE_EDGE}: searched again from half to double tempo and speed, as a thorough search does"
+_NO_BETTER = f"{_AT_THE_EDGE}, and a thorough search covers less: its tempo and places may be wrong"
+_NO_WIDER = f"{_AT_THE_EDGE} thoroughly: it may be faster or slower than stated, and its places wrong"
 _LACKING = (
     f"{_AT_THE_EDGE}, and the fingerprint file lacks the wider time scales: its tempo and places may be wrong; "
     "make the file again with `sourceprint fingerprint --thorough`, or search the audio"

@@ -95,7 +95,7 @@ def read_hubs(path: Path) -> dict[str, Hub]:
         return {name: Hub(**fields) for name, fields in json.loads(path.read_bytes()).items()}
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise IndexDamagedError(
-            f"{path}: is not what was written; verify --repair takes it out, and it is computed again",
+            f"{path}: is not what was written; `sourceprint verify --repair` takes it out, and it is computed again",
             path=path,
             fault="is not what was written",
         ) from error

@@ -232,11 +232,11 @@ def leased_manifest(folder: Path, token: CommitToken) -> Manifest:
         If the lease has ended, or is not the one that the token was made for.
     """
     path = folder / FOLDER_NAME / token.lease
-    remedy = "it keeps what is being read from being deleted: leave it in place, and run the command again"
+    remedy = "it keeps what is being read from being deleted: leave it in place, and try again"
     with disk.refusals(path, CatalogueError, remedy=remedy):
         data = path.read_bytes()
     if hashlib.sha256(data).hexdigest() != token.sha256:
-        raise CatalogueError(f"{path}: was altered while it was in use; leave it alone, and run the command again")
+        raise CatalogueError(f"{path}: was altered while it was in use; leave it alone, and try again")
     return parse_manifest(data, path)
 
 

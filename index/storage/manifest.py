@@ -423,7 +423,8 @@ def _missing(folder: Path) -> CatalogueError:
 
 def _damaged(path: Path, what: str) -> IndexDamagedError:
     return IndexDamagedError(
-        f"{path}: {what}; restore it from a copy, or run verify --repair, which lists what to add to a new index",
+        f"{path}: {what}; restore it from a copy, or run `sourceprint verify --repair`, which lists what to add to a "
+        "new index",
         path=path,
         fault=what,
     )

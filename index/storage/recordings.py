@@ -378,6 +378,7 @@ class _Order:
 
 def _damaged(line: bytes) -> IndexDamagedError:
     return IndexDamagedError(
-        f"the table of recordings is damaged at {line[:40]!r}; run verify to see which recordings to add again",
+        f"the table of recordings is damaged at {line[:40]!r}; run `sourceprint verify` to see which recordings to add "
+        "again",
         fault="has a line that says nothing sound of a recording",
     )

@@ -108,8 +108,8 @@ def rows_fault(times: NDArray[np.uint32], vectors: NDArray[np.float16] | None, d
 def damaged(path: Path, what: str) -> IndexDamagedError:
     """Return the error for a damaged file."""
     return IndexDamagedError(
-        f"{path}: {what}; restore it from a copy, or run verify to see which recordings to add again, and "
-        "verify --repair to keep all others",
+        f"{path}: {what}; restore it from a copy, or run `sourceprint verify` to see which recordings to add again, "
+        "and `sourceprint verify --repair` to keep all others",
         path=path,
         fault=what,
     )

@@ -8,12 +8,10 @@ from pathlib import Path
 from fingerprint.errors import ParameterError, printable
 from index.folder.index import Index
 from index.storage.recordings import Recording
-from sourceprint.api.tracks import InputWarning, expect_words
+from sourceprint.api.tracks import InputWarning, expect_words, list_columns
 from sourceprint.catalogue.annotations import change_exclusions, change_tags
 from sourceprint.catalogue.brevity import brevity_remarks
-from sourceprint.catalogue.column_settings import remembered_columns
 from sourceprint.catalogue.corrections import correct, correction_of, read_corrections
-from sourceprint.sheets.columns import ColumnMap
 
 __all__ = ["amend_listed", "amend_one", "exclude_ranges", "tag_recordings"]
 
@@ -58,7 +56,7 @@ def amend_one(
 
 def amend_listed(index: Index, sheet: str | os.PathLike[str]) -> int:
     """Correct the recordings of a sheet; arguments and errors as `Catalogue.amend_all`."""
-    corrections, notes = read_corrections(Path(sheet), ColumnMap().over(remembered_columns(index.path)))
+    corrections, notes = read_corrections(Path(sheet), list_columns(index.path))
     for text in notes:
         warnings.warn(text, InputWarning, stacklevel=3)
     return correct(index, corrections)

@@ -28,6 +28,7 @@ __all__ = [
     "InputWarning",
     "Paths",
     "expect_words",
+    "list_columns",
     "list_reading",
     "match_one",
     "named_paths",
@@ -139,7 +140,12 @@ def named_paths(paths: Paths) -> list[str]:
 
 def list_reading(index: Path, *, only_paths: bool = False) -> ListReading:
     """Return how lists are read: as was said of lists for this index before."""
-    return ListReading(ColumnMap().over(remembered_columns(index)), only_paths=only_paths)
+    return ListReading(list_columns(index), only_paths=only_paths)
+
+
+def list_columns(index: Path) -> ColumnMap:
+    """Return the fields of columns of lists, as was said of lists for this index before."""
+    return ColumnMap(by_options=False).over(remembered_columns(index))
 
 
 def _warn_of(refusals: Sequence[Refusal]) -> None:

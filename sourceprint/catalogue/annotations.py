@@ -42,7 +42,9 @@ def change_tags(index: Index, ids: Sequence[str], *, added: Sequence[str] = (), 
         recordings = [writer.recording(recording_id) for recording_id in dict.fromkeys(ids)]
         unused = old.difference(*(recording.tags for recording in recordings))
         if unused:
-            raise ParameterError(f"tag {min(unused)!r}: none of these recordings has it; list shows which they have")
+            raise ParameterError(
+                f"tag {min(unused)!r}: none of these recordings has it; `sourceprint list` shows which they have"
+            )
         changed = [replace(recording, tags=tuple({*recording.tags, *new} - old)) for recording in recordings]
         for recording in changed:
             writer.amend(recording)

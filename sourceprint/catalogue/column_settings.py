@@ -42,7 +42,7 @@ def remembered_columns(index: Path) -> ColumnMap:
     path = index / _NAME
     if not os.path.lexists(path):
         return ColumnMap()
-    remedy = "forget it with: sourceprint columns --forget"
+    remedy = "forget it with `sourceprint columns --forget`"
     too_large = f"more than {_MAX_BYTES} bytes, which is no list of columns; {remedy}"
     data = read_small(path, CatalogueError, most=_MAX_BYTES, too_large=too_large)
     try:

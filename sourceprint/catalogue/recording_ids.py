@@ -136,7 +136,7 @@ class IdDesk:
         if digest == self._owner_digest(wanted):
             return self._unchanged(item, wanted)
         if item.id:
-            return self._failed(wanted, "is in the index with other audio; use replace, or give another id")
+            return self._failed(wanted, "is in the index with other audio; replace it, or give another id")
         longer = f"{wanted}-{digest[:8]}"
         if not self._is_taken(longer):
             return self._give(item, longer, f"the id {wanted} belongs to other audio, so this is {longer}")

@@ -67,7 +67,7 @@ def unknown_ids(snapshot: Snapshot, policy: GatePolicy) -> tuple[str, ...]:
     if not len(recordings):
         raise CatalogueError(
             f"{printable(snapshot.folder)}: this index holds no recording, so every file would pass; add recordings, "
-            "or name the index that is meant with --index"
+            "or name the index that is meant"
         )
     ids = policy.exact_ids
     return tuple(one for one, at in zip(ids, recordings.find_all(ids).tolist(), strict=True) if at < 0)

@@ -150,7 +150,8 @@ class _PolicyTable(Table, frozen=True):
     def faults(self) -> Iterator[TableError]:
         if self.otherwise == PASS and not self.licensed and all(rule.action == PASS for rule in self.rules):
             yield TableError(
-                "otherwise", 'nothing could ever be held back; write "review", which passes by --fail-on block'
+                "otherwise",
+                'nothing could ever be held back; write "review", by which no check fails unless it is asked to',
             )
         if self.near_limit_per_1000h and self.near_limit_per_1000h < self.max_false_per_1000h:
             yield TableError(

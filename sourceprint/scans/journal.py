@@ -210,7 +210,7 @@ class Journal:
             return read_result(json.loads(data))
         except (ValueError, ParameterError) as error:
             raise EvidenceError(
-                f"{printable(self.folder / RESULTS)}: was changed while a scan was writing to it; run the command again"
+                f"{printable(self.folder / RESULTS)}: was changed while a scan was writing to it; try again"
             ) from error
 
     def _open(self) -> None:

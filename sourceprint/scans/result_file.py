@@ -17,7 +17,7 @@ from sourceprint.scans.results import ScanResult, read_result
 
 __all__ = ["REMEDY", "ResultFile"]
 
-REMEDY = "write the file anew with sourceprint match --jsonl, or of a run with sourceprint results --format jsonl"
+REMEDY = "write the file anew with `sourceprint match --jsonl`, or of a run with `sourceprint results --format jsonl`"
 
 _LARGEST_RECORD = 1 << 28
 _CHUNK = 1 << 20

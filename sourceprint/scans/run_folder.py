@@ -103,9 +103,9 @@ class Run:
         """
         if not path.is_dir():
             what = "a file, not the folder of a run" if path.exists() else "no such folder"
-            raise EvidenceError(f"{printable(path)}: {what}; give the folder that scan --out wrote")
+            raise EvidenceError(f"{printable(path)}: {what}; give the folder that a scan wrote")
         if not (path / RESULTS).is_file():
-            raise EvidenceError(f"{printable(path)}: holds no {RESULTS}; give the folder that scan --out wrote")
+            raise EvidenceError(f"{printable(path)}: holds no {RESULTS}; give the folder that a scan wrote")
         return cls(path)
 
     def results(self) -> tuple[ScanResult, ...]:
@@ -385,7 +385,8 @@ def results_of(place: Path) -> tuple[ScanResult, ...]:
     if not place.is_file():
         what = f"is a folder without {RESULTS}, so no run" if place.is_dir() else "there is no such run or file"
         raise EvidenceError(
-            f"{printable(place)}: {what}; name the folder of a scan, or a file that match --jsonl printed"
+            f"{printable(place)}: {what}; name the folder of a scan, or a file of results, as "
+            "`sourceprint match --jsonl` prints them"
         )
     latest: dict[str, ScanResult] = {}
     try:

@@ -254,7 +254,7 @@ class Session:
             for item in feed:
                 reason = (
                     f"{MOST_DEATHS} scans were killed while they worked on it; it may need more memory than there is; "
-                    "cut it in parts, or try it again with --retry-failed"
+                    "cut it in parts, or have failed files tried again"
                 )
                 yield Scan(item.path, self._search.searched(), "decode_error", reason)
             return

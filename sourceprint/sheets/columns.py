@@ -50,11 +50,14 @@ class ColumnMap:
         Headings of columns that are not to be used.
     inherited : set of str
         `normalised` headings that come from a map of before: a sheet need not have them.
+    by_options : bool
+        Whether the user can say more by the options of a command, which messages then name.
     """
 
     fields: Mapping[str, str] = field(default_factory=dict)
     ignored: tuple[str, ...] = ()
     inherited: Set[str] = frozenset()
+    by_options: bool = True
 
     @classmethod
     def of(cls, pairs: Iterable[tuple[str, str]], ignored: Iterable[str] = ()) -> Self:
@@ -86,7 +89,9 @@ class ColumnMap:
         fields = {heading: name for heading, name in other.fields.items() if normalised(heading) not in said}
         ignored = tuple(heading for heading in other.ignored if normalised(heading) not in said)
         inherited = frozenset(map(normalised, (*fields, *ignored)))
-        return ColumnMap({**fields, **self.fields}, (*ignored, *self.ignored), inherited | self.inherited)
+        return ColumnMap(
+            {**fields, **self.fields}, (*ignored, *self.ignored), inherited | self.inherited, self.by_options
+        )
 
     def absent(self, header: Sequence[str]) -> list[str]:
         """Return the headings that this map names itself, not by inheritance, and that a sheet lacks."""
@@ -259,16 +264,18 @@ def matched_columns(
         best, *others = sorted(candidates)
         for other in others:
             if other[0] == best[0]:
-                raise failure(_double(sheet, best[2], other[2]))
+                raise failure(_double(sheet, best[2], other[2], given))
             given_way.append(f"{printable(other[2])!r:.60} ({printable(best[2])!r:.60} is taken)")
         positions[name], headings[name] = best[1], best[2]
     for position, heading in unused:
         if (alike := _looks_like(sheet, position, heading, guarded, set(positions))) is not None:
-            raise failure(
-                f"{sheet.name}: column {printable(heading)!r:.60} looks like {alike} and would go unused; say what it "
-                f'is with --columns "{printable(heading):.60}=FIELD", or set it aside with --ignore-columns '
-                f'"{printable(heading):.60}"'
-            )
+            shown = f"{printable(heading):.60}"
+            remedy = "rename it to what it is, or remove it"
+            if given.by_options:
+                remedy = (
+                    f'say what it is with --columns "{shown}=FIELD", or set it aside with --ignore-columns "{shown}"'
+                )
+            raise failure(f"{sheet.name}: column {shown!r} looks like {alike} and would go unused; {remedy}")
     notes: list[str] = []
     taken = [
         f"{printable(heading)!r:.60} for {name}"
@@ -280,9 +287,8 @@ def matched_columns(
     if unused or given_way:
         names = [heading for _, heading in unused] + given_way
         known = ", ".join(uses)
-        notes.append(
-            f'columns not used: {listed(names)}; known are {known}; --columns "HEADING=FIELD" says what one is'
-        )
+        remedy = '--columns "HEADING=FIELD" says what one is' if given.by_options else "rename those that are meant"
+        notes.append(f"columns not used: {listed(names)}; known are {known}; {remedy}")
     if absent := given.absent(sheet.header):
         there_not = listed(absent, quoted=True)
         notes.append(f"no column {there_not}, which --columns or --ignore-columns names; write it as the sheet does")
@@ -303,14 +309,12 @@ def _rank(name: str, key: str, is_mapped: bool) -> int:
     return int(key in GENERIC)
 
 
-def _double(sheet: Sheet, first: str, second: str) -> str:
+def _double(sheet: Sheet, first: str, second: str, given: ColumnMap) -> str:
     one, other = printable(first), printable(second)
     if normalised(first) == normalised(second):
         return f"{sheet.name}: two columns {other!r:.60}; remove one"
-    return (
-        f"{sheet.name}: columns {one!r:.60} and {other!r:.60} mean the same; remove one, or set it aside with "
-        "--ignore-columns"
-    )
+    option = ", or set it aside with --ignore-columns" if given.by_options else ""
+    return f"{sheet.name}: columns {one!r:.60} and {other!r:.60} mean the same; remove one{option}"
 
 
 def _looks_like(sheet: Sheet, position: int, heading: str, guarded: Set[str], there: Set[str]) -> str | None:

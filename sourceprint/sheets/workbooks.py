@@ -179,7 +179,10 @@ def _chosen(book: Any, sheet: str | None, name: str, failure: type[SourceprintEr
         chosen = next(iter(sheets.values()))
         if len(sheets) == 1:
             return chosen, []
-        return chosen, [f"sheet {printable(chosen.title)!r} is read, of {titles}; --sheet names another"]
+        return chosen, [
+            f"sheet {printable(chosen.title)!r} is read, of {titles}; put the one that is meant first, or name it "
+            "(--sheet)"
+        ]
     if sheet not in sheets:
         raise failure(f"{name}: no sheet {printable(sheet)!r}; it has {titles}")
     return sheets[sheet], []

@@ -39,9 +39,7 @@ def test_a_full_disk_says_what_is_safe(number: int) -> None:
         refusals("out", ParameterError, "cannot be written", safe="the rest is safe"),
     ):
         raise OSError(number, os.strerror(number))
-    assert str(caught.value) == (
-        "out: no space left on the disk; the rest is safe; free some space and run the command again"
-    )
+    assert str(caught.value) == ("out: no space left on the disk; the rest is safe; free some space and try again")
 
 
 def test_an_error_without_a_number_says_its_text() -> None:

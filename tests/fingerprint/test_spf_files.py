@@ -473,13 +473,13 @@ def test_a_file_made_for_one_role_is_refused_in_the_other(made: Path, tmp_path: 
     assert result.exit_code == 3
     assert result.stderr == (
         f"Error: {only['recording']}: made for the role recording only, so it cannot be matched; "
-        "make it again with --role both\n"
+        "make it again with `sourceprint fingerprint --role both`\n"
     )
     result = run("add", only["track"], "--quiet", index=tmp_path / "index")
     assert result.exit_code == 3
     assert result.stderr == (
         f"Error: {only['track']}: made for the role track only, so it cannot be added to an index; "
-        "make it again with --role both\n"
+        "make it again with `sourceprint fingerprint --role both`\n"
     )
     assert run("add", only["recording"], "--quiet", index=tmp_path / "index").exit_code == 0
     assert matches(tmp_path / "index", only["track"]) == [["s1"]]

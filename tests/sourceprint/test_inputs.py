@@ -197,7 +197,7 @@ def test_what_comes_into_a_folder_meanwhile_is_told(tmp_path: Path) -> None:
     touch(tmp_path, "m/c.wav", "m/more.txt", "d.wav")
     (late,) = appeared(paths, before, folders)
     assert str(late) == (
-        f"{tmp_path}/m/c.wav: came into the folder while the others were searched, and was not; run the command again"
+        f"{tmp_path}/m/c.wav: came into the folder while the others were searched, and was not; try again"
     )
 
 

@@ -411,7 +411,9 @@ def test_a_damaged_index_is_not_exported(index: Path, tmp_path: Path, monkeypatc
     data = bytearray(path.read_bytes())
     data[-1] ^= 1
     path.write_bytes(data)
-    with pytest.raises(IndexDamagedError, match=r"times\.npy: fails its checksum; run verify to see which recordings"):
+    with pytest.raises(
+        IndexDamagedError, match=r"times\.npy: fails its checksum; run `sourceprint verify` to see which recordings"
+    ):
         export_index(index, tmp_path / "a.tar")
     assert names(tmp_path) == ["index"]
 

@@ -198,4 +198,4 @@ def test_parts_are_described_again_in_order_of_time(tmp_path: Path) -> None:
 def test_beyond_double_speed_nothing_wider_is_left_to_search(index: Path, tmp_path: Path) -> None:
     scan = scanned(index, resample_speed(excerpt(1), RATE_HZ, 2.2), tmp_path, THOROUGH)
     (note,) = scan.notes
-    assert note.startswith("a passage lies at the edge of the tempos searched with --thorough")
+    assert note.startswith("a passage lies at the edge of the tempos searched thoroughly")

@@ -105,7 +105,7 @@ def test_no_key_is_made_unasked_and_the_only_one_signs(made: Path, tmp_path: Pat
         (("RUN", "song2"), "song2: no file of this run has that name or SHA-256"),
         (("RUN", ".wav"), "nothing.wav, "),
         (("RUN", "nothing.wav"), "nothing was found in it"),
-        (("NONE", "song"), "no such folder; give the folder that scan --out wrote"),
+        (("NONE", "song"), "no such folder; give the folder that a scan wrote"),
     ],
 )
 def test_evidence_of_what_cannot_be_meant_is_a_usage_error(

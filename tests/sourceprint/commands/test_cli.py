@@ -362,7 +362,7 @@ def test_an_id_in_a_list_must_be_new(own: Path, tmp_path: Path) -> None:
     result = run("add", tmp_path / "list.csv", index=own)
     assert result.exit_code == 4
     assert result.stderr.splitlines()[:2] == [
-        f"Error: {tmp_path}/new.wav: the id s1 is in the index with other audio; use replace, or give another id",
+        f"Error: {tmp_path}/new.wav: the id s1 is in the index with other audio; replace it, or give another id",
         f"Error: {tmp_path}/newer.wav: the id n was given to {tmp_path}/new.wav before in this run; give another id",
     ]
     assert result.stderr.splitlines()[2].startswith("1 added, 1 unchanged, 2 failed; ")
@@ -506,7 +506,10 @@ def test_without_a_sound_manifest_repair_lists_what_can_be_read(own: Path, tmp_p
     path.write_bytes(sound.replace(b'"generation": 1', b'"generation": 7'))
     result = run("verify", "--repair", "--list", tmp_path / "music" / "all.csv", index=own)
     assert (result.exit_code, result.stdout) == (5, "")
-    assert "manifest.json: fails its checksum; restore it from a copy, or run verify --repair" in result.stderr
+    assert (
+        "manifest.json: fails its checksum; restore it from a copy, or run `sourceprint verify --repair`"
+        in result.stderr
+    )
     assert "cannot be repaired; the 2 recordings that can still be read stand in" in result.stderr
     assert run("add", tmp_path / "music" / "all.csv", index=tmp_path / "new").exit_code == 0
     assert ids(tmp_path / "new") == ["s1", "s2"]

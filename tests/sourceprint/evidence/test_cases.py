@@ -739,9 +739,7 @@ def test_a_case_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pyte
 
     with monkeypatch.context() as patched:
         patched.setattr("os.write", full)
-        with pytest.raises(
-            StorageFullError, match="no space left on the disk; free some space and run the command again"
-        ):
+        with pytest.raises(StorageFullError, match="no space left on the disk; free some space and try again"):
             write_case(path, b"three", replace=True)
     assert path.read_bytes() == b"two"
     assert [file.name for file in tmp_path.iterdir()] == ["case.zip"]

@@ -441,7 +441,7 @@ def test_a_file_that_kills_the_scan_is_given_up_and_the_rest_is_done(tmp_path: P
     assert [outcome.remarks for outcome in outcomes if outcome.kind == "failed"] == [
         (
             f"{MOST_DEATHS} scans were killed while they worked on it; it may need more memory than there is; cut it "
-            "in parts, or try it again with --retry-failed",
+            "in parts, or have failed files tried again",
         )
     ]
     assert len(Run.open(run).results()) == len(music)
@@ -488,7 +488,7 @@ def test_a_folder_with_something_else_in_it_is_left_alone(tmp_path: Path, music:
         scan(music[0].path, music)
     with pytest.raises(EvidenceError, match=r"a\.wav: a file, not the folder of a run"):
         Run.open(music[0].path)
-    with pytest.raises(EvidenceError, match=r"music: holds no results\.jsonl; give the folder that scan --out wrote"):
+    with pytest.raises(EvidenceError, match=r"music: holds no results\.jsonl; give the folder that a scan wrote"):
         Run.open(tmp_path / "music")
     with pytest.raises(EvidenceError, match="none: no such folder"):
         Run.open(tmp_path / "none")

@@ -77,7 +77,9 @@ def test_the_first_sheet_is_read_or_the_one_that_is_named(tmp_path: Path) -> Non
     path = saved(tmp_path / "a.xlsx", ["path"], ["a.wav"], sheets=("Other",))
     sheet, rows = opened(path)
     assert rows == [(2, ["a.wav"])]
-    assert sheet.notes == ("sheet 'Sheet' is read, of 'Sheet', 'Other'; --sheet names another",)
+    assert sheet.notes == (
+        "sheet 'Sheet' is read, of 'Sheet', 'Other'; put the one that is meant first, or name it (--sheet)",
+    )
     assert opened(path, "Other")[0].header == ("path", "id")
     with pytest.raises(ParameterError, match=r"a\.xlsx: no sheet 'Third'; it has 'Sheet', 'Other'"):
         opened(path, "Third")
