@@ -187,12 +187,12 @@ def _use_words(use_id: str, then: Use | None, again: Use | None, author: tuple[s
 
 
 def _bases(line: Line | None) -> set[tuple[str, str]]:
-    """Return how the amounts of a line came about, which tells usages and revenue; nothing where there is none."""
+    """Return use and basis of each contribution to a line; a basis tells usages and revenue. Empty without a line."""
     return {(part.use_id, part.basis) for part in line.contributions} if line else set()
 
 
 def _count_changes(stated: Statement, now: Statement) -> dict[str, str]:
-    """Return by licence with tiers that other usages count under it, or before them, than when it was stated."""
+    """Return in words, by licence with tiers, that its usages, or those before them, are others than stated."""
     then, again = ({pot.licence_id: (pot.before, pot.usages) for pot in one.tiers} for one in (stated, now))
     return {
         licence_id: f"counted under licence {licence_id}: {numbered_usages(*then[licence_id])}, "

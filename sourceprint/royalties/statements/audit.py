@@ -56,7 +56,7 @@ class Discrepancy:
     where : str
         Line, row, party or total in it, or "".
     what : str
-        The expected and the actual value.
+        The fault in words, with the expected and the actual value where there are such.
     """
 
     file: str

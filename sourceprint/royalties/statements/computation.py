@@ -128,7 +128,9 @@ def compute_statement(
     Raises
     ------
     StatementError
-        If something that is needed is missing; the message names it.
+        If a use is given twice, or an input such as a rate is missing; the message names it.
+    ParameterError
+        If there is no such currency, or an amount is beyond the limit.
     """
     validate_currency(currency)
     usage = usage or Usage(())

@@ -418,7 +418,10 @@ def _currency(inputs: _Inputs, stored: Sequence[StatementHead], rights: Rights) 
 
 
 def _policy(connection: Connection, inputs: _Inputs, uses: Sequence[Use], rights: Rights) -> Policy:
-    """Return the policy to use: one that results of this licensee were attributed with, so that it is kept."""
+    """Return the policy: one that results of this licensee were attributed with, so that it is on file.
+
+    Without any results, a licensee with a pool for training gets the shipped policy for pools.
+    """
     if inputs.policy is not None:
         return kept_policy(connection, inputs.licensee, inputs.policy.digest, inputs.policy.name)
     digests = sorted({use.policy_digest for use in uses})

@@ -31,7 +31,7 @@ def input_digests(statement: Statement, before: str) -> InputDigests:
 
 
 def identified(statement: Statement) -> Statement:
-    """Return a statement with its id, from a digest of its inputs: the same inputs, the same id, on any day of issue.
+    """Return a statement with its id, from a digest of its inputs and lines; the day of issue is no part of it.
 
     Opening balances and adjustments follow from the statements before, and the revision of the rights counts other
     imports too; none of these is an input of this period.

@@ -53,7 +53,7 @@ class Balance:
     lines, adjustments : Amount
         Net, of this statement.
     due : Amount
-        The sum of these.
+        Opening, lines and adjustments, less `recouped`.
     minimum : Amount
         The least that is paid out.
     paid : Amount
@@ -195,7 +195,8 @@ class InputDigests:
     Attributes
     ----------
     usage, rates, licences, uses : str
-        Of these fields of the statement, as JSON; `rates` are the conversions, `uses` have their states.
+        Of these fields of the statement, as JSON; `rates` are the conversions, `uses` have their states. `usage` and
+        `rates` include the digests of their files.
     policy : str
         Of the policy, as it is kept with the attribution.
     earlier : str

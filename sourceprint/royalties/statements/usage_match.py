@@ -109,7 +109,7 @@ class _Tracks:
 def match_usage(
     connection: Connection, licensee: str, usage: Usage, policy: Policy | None, *, stop: bool = True
 ) -> Usage:
-    """Return usage with every row about a track matched to a scanned one.
+    """Return usage with its rows about tracks matched to scanned tracks, or marked as not scanned.
 
     Parameters
     ----------
@@ -123,7 +123,7 @@ def match_usage(
         Says whether usage of tracks that were not scanned stops, and whether names without their suffix count; None is
         exact names, and stops nothing.
     stop : bool
-        False lists such usage under any policy: for usage that was accepted before.
+        False lets such usage pass under any policy: for usage that was accepted before.
 
     Raises
     ------

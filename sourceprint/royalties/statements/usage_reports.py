@@ -78,7 +78,7 @@ def enter_report(
     reason: str = "",
     stated: Usage | None = None,
 ) -> UsageReport:
-    """Enter a usage report for a period, and return the version on file: the latest one, if its rows are the same.
+    """Enter a usage report for a period as a new version, unless its rows are those on file; return the version.
 
     Parameters
     ----------

@@ -70,7 +70,7 @@ class Claim:
     source : ResultPassage
         The passage; of an alternative, with its own times.
     evidence : Fraction
-        Aligned landmarks of the passage per second of the track.
+        Aligned landmarks per second of the passage in the track.
     note : str
         How the claimant was found, where that is not plain; or "".
     also : bool
@@ -237,7 +237,7 @@ def _also(claim: Claim, match: ResultMatch, rights: Rights, owners: Owners) -> I
 
 
 def _located(claim: Claim, alternative: ResultAlternative) -> Claim:
-    """Return the claim of an alternative where it lies; its ends are those of the passage where they are as good."""
+    """Return a claim with the bounds of an alternative; ends near those of the passage, or beyond, become the same."""
     start, end = alternative.track_start_ms, alternative.track_end_ms
     start = claim.start_ms if start <= claim.start_ms + _END_MS else start
     end = claim.end_ms if end >= claim.end_ms - _END_MS else end

@@ -109,7 +109,7 @@ def carry_over(
 
 
 def same_subject(one: Use, other: Use) -> bool:
-    """Return whether two uses of a track are of the same recording, or of the same works where that is all they say."""
+    """Return whether two uses of a track are of the same recording, else the same works, else the same index id."""
     if one.layer != other.layer:
         return False
     if one.recording_id or other.recording_id:

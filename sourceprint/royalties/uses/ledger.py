@@ -60,7 +60,7 @@ def attribute_results(
     database : Database
         With the rights of the recordings, and the licences of the licensee.
     results_path : Path
-        A file that `sourceprint match --jsonl` wrote.
+        Scan results as JSON lines, from `sourceprint match --jsonl` or a run.
     policy : Policy
     licensee : str
         Party id of who made the tracks.

@@ -69,7 +69,7 @@ class Holding:
 
 @dataclass(frozen=True, slots=True)
 class _Verdict:
-    """Who has an interval: the best claim of each, one unless it is contested; and the names of all who claimed it."""
+    """Winning claims of an interval, one unless it is contested, and the names of all who claimed it."""
 
     layer: str
     winners: tuple[Claim, ...]
@@ -165,7 +165,7 @@ class _Court:
         return _Verdict(pool[0].layer, winners, names if len(names) > 1 else (), tuple(notes))
 
     def _one_per_owner(self, claims: list[Claim]) -> tuple[list[tuple[Fraction, Claim]], list[str]]:
-        """Return one claim for recordings of the same owners, with the most evidence that any of them has here."""
+        """Return one claim for recordings of the same owners, with their best evidence here, and notes on others."""
         if len(claims) == 1 or claims[0].layer == "composition":
             return [(claim.evidence, claim) for claim in claims], []
         groups: dict[Hashable, list[Claim]] = {}

@@ -321,7 +321,7 @@ def _other_purpose(terms: Licence, use: Use) -> tuple[int, str] | None:
 
 
 def _conditions(licence: Licence, use: Use, recording: RightsRecording | None) -> tuple[int, str]:
-    """Return the place and the words of the first condition that a use breaks."""
+    """Return place and words of the first condition that a use breaks; `_KEPT` and "" if it breaks none."""
     conditions = licence.conditions
     name = use.recording_id or ", ".join(use.work_ids) or use.index_id
     passage = longest_passage_ms(use)

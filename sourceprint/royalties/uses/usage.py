@@ -69,7 +69,7 @@ class UsageRow:
         YYYY-MM-DD, the day of the usages, or "" where not reported.
     sha256, matched_by : str
         The scanned track that the row was found to be about, and by which of its names: digest, id, name or stem; ""
-        where nobody looked.
+        before the search; "not scanned" where no scanned track was found.
     """
 
     track: str

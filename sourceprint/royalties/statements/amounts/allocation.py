@@ -143,7 +143,7 @@ def allocate(
     Parameters
     ----------
     uses : iterable of Use
-        In any order; ids differ.
+        In any order; ids differ. Withdrawn ones are left out.
     reported : ReportedUsage
         Made with the same uses.
     rights : Rights

@@ -60,7 +60,7 @@ def payments(
 
 
 def payment(due: Amount, minimum: Amount, currency: str) -> Amount:
-    """Return the payment for an amount due to date, in whole minor units; never less than nothing.
+    """Return the payment for an amount due to date, in whole minor units, at least 0.
 
     Examples
     --------

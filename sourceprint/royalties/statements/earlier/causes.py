@@ -96,7 +96,7 @@ def rights_changes(
     names: Mapping[str, str],
     all_choices: bool,
 ) -> list[RightsChange]:
-    """Return the changes of the rights after one revision and up to another.
+    """Return the changes of rights that concern some subjects, after one revision and up to another.
 
     Parameters
     ----------
@@ -341,7 +341,7 @@ def _name(share: Share, names: Mapping[str, str]) -> str:
 
 
 def _where(edits: Iterable[_Edit]) -> Territories:
-    """Return where any of some changes matters."""
+    """Return the territories of some changed shares; everywhere if these differ, or no share changed."""
     where = {one.territories for edit in edits for one in (edit.before, edit.after) if isinstance(one, Share)}
     return where.pop() if len(where) == 1 else EVERYWHERE
 

@@ -321,7 +321,7 @@ def _changed_tracks(connection: Connection, licensee: str, mark: Mark) -> dict[s
 
 
 def _reported_periods(connection: Connection, licensee: str, mark: Mark) -> set[tuple[str, str]]:
-    """Return the periods of which usage was reported anew."""
+    """Return the periods for which usage was reported after a mark."""
     report = schema.usage_report.c
     query = select(report.period_start, report.period_end).where(
         report.licensee == licensee, report.id > mark["report"]

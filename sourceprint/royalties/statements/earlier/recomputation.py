@@ -122,7 +122,7 @@ def recompute(
     period: Period | None = None,
     earned_here: Callable[[Recomputed], Earned] | None = None,
 ) -> Recomputed:
-    """Return a licensee's earlier statements computed again, with the adjustments that follow.
+    """Return a licensee's earlier statements, those with changes computed again, with the adjustments that follow.
 
     Parameters
     ----------

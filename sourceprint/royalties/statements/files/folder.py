@@ -77,7 +77,7 @@ def write_statement(
     Raises
     ------
     ParameterError
-        If a format is unknown.
+        If a format is unknown, or `max_dsr_lines` is too small.
     StatementError
         If the folder holds something else, or the key is not that of the statement's signer.
     CatalogueError, StorageFullError

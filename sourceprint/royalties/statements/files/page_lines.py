@@ -139,7 +139,7 @@ def followed_lines(lines: Iterable[Line]) -> tuple[set[int], int]:
 
 
 def decimal_text(exact: Fraction, decimals: int) -> str:
-    """Return a rational as a decimal number of at most so many decimals, cut trailing zeros, halves to even."""
+    """Return a rational as a decimal number of at most `decimals` decimals, without trailing zeros; halves to even."""
     scaled = round(exact * 10**decimals)
     digits = str(abs(scaled)).rjust(decimals + 1, "0")
     text = f"{digits[:-decimals]}.{digits[-decimals:]}".rstrip("0").rstrip(".")

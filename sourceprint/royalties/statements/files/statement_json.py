@@ -181,7 +181,10 @@ def parse_statement(data: bytes) -> Statement:
 
 
 def parse_carried(data: bytes, digest: str) -> CarriedOn:
-    """Return the part of a kept statement that later ones take, with its digest; the rest of it is not read.
+    """Return the part of a kept statement that later ones take, with its digest.
+
+    The rest is read only where the statement is damaged or of an earlier schema.
+
 
     Raises
     ------
