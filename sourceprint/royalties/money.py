@@ -200,7 +200,7 @@ class Amount:
 
     @classmethod
     def parse(cls, text: str) -> "Amount":
-        """Return the amount of a text from `str`.
+        """Return the amount in a text that `str` wrote.
 
         Raises
         ------

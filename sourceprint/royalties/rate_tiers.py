@@ -22,7 +22,7 @@ _MAX_TIERS = 100
 
 @dataclass(frozen=True, slots=True)
 class Tier(LicenceTable):
-    """Rates for all usages of a period after the first `from_usages`.
+    """Rates for the usages of a period after the first `from_usages`, up to the next tier.
 
     Attributes
     ----------

@@ -49,7 +49,7 @@ _WHOLE_FRACTION = 1_000_000
 
 
 def resolve_duplicates(staging: Staging) -> None:
-    """Leave each staged id once: equal rows count once, rows of a spreadsheet are merged, others are errors."""
+    """Leave each staged id once: equal rows count once, rows of a spreadsheet merge; contradictions are errors."""
     for kind, columns in COLUMNS.items():
         equal = 0
         for group in _duplicates(staging, kind):

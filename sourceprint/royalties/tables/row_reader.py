@@ -141,7 +141,7 @@ class RowReader:
     def stage_share(
         self, line: int, values: dict[str, Any], *, subject_id: str, party_id: str, right: str, given_id: str = ""
     ) -> None:
-        """Stage one share of a row; without an id of its own, it gets one that is made from its content."""
+        """Stage one share of a row; an id is made of all but percentage and last day where it has none."""
         held = self.validity(line, values)
         millionths = None
         text = values["share"]
@@ -183,6 +183,6 @@ class RowReader:
 
 
 def _is_quoted(text: str) -> bool:
-    """Return whether a text looks like a quoted CSV cell with doubled quotation marks inside."""
+    """Return whether a text that begins with a quotation mark is a CSV cell with doubled ones inside."""
     inner = text[1:-1]
     return len(text) > 1 and text[-1] == '"' and '""' in inner and '"' not in inner.replace('""', "")

@@ -63,7 +63,7 @@ class Sources:
     Attributes
     ----------
     files : tuple of ImportFile
-        In the order given, those of a folder by name.
+        In the order given, those of a folder by name, its `licences/` last.
     not_used : tuple of (Path, str)
         Unused files, each with the reason.
     name : str

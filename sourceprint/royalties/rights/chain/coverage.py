@@ -89,7 +89,8 @@ class CoveredRow:
     id : str
         Id of the record, use or statement; name of a person; or "".
     digest : str
-        SHA-256 of the covered columns that are neither null nor at their default, 64 hexadecimal digits.
+        SHA-256 of table, `ended` and the covered columns that are neither null nor at their default, 64 hexadecimal
+        digits.
     """
 
     table: str
@@ -158,7 +159,7 @@ _ENDED_TABLES = frozenset(part.table.name for parts in COVERED.values() for part
 
 
 def _defaults(table: Table) -> dict[str, str | int]:
-    """Return the server defaults by column; every column that was added later has one."""
+    """Return the server defaults by column; rows on file get them in a column that is added later."""
     found: dict[str, str | int] = {}
     for column in table.columns:
         if isinstance(column.server_default, DefaultClause):
