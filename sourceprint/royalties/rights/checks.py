@@ -177,21 +177,21 @@ def check_shares(kind: str, shares: Iterable[Share], parties: Mapping[str, str])
     for right, of_one in of_right.items():
         for one in sums_of_shares(of_one):
             subject = f"{kind} {of_one[0].subject_id}"
-            what = f"{right} of {subject} {one.where_and_when()}"
+            place = f"{right} of {subject} {one.where_and_when()}"
             if one.over:
-                sentence = f"{what}: shares sum to {format_percent(one.on_file)}: {_parties_text(one, parties)}"
+                sentence = f"{place}: shares sum to {format_percent(one.on_file)}: {_parties_text(one, parties)}"
                 named = first_of([share.id for share in one.shares], _MAX_NAMED)
                 remedy = f"correct or end some of {named}; until then statements hold these amounts"
                 yield Finding("overclaim", "error", subject, sentence, remedy)
             if one.unclaimed and not one.over:
-                yield _unclaimed(subject, what, one, parties)
+                yield _unclaimed(subject, place, one, parties)
 
 
-def _unclaimed(subject: str, what: str, one: Sum, parties: Mapping[str, str]) -> Finding:
+def _unclaimed(subject: str, place: str, one: Sum, parties: Mapping[str, str]) -> Finding:
     if not one.shares:
-        sentence = f"{what}: nothing is on file"
+        sentence = f"{place}: nothing is on file"
         return Finding("unclaimed", "note", subject, sentence, "import the missing shares")
-    sentence = f"{what}: {format_percent(one.unclaimed)} is unclaimed: {_parties_text(one, parties)}"
+    sentence = f"{place}: {format_percent(one.unclaimed)} is unclaimed: {_parties_text(one, parties)}"
     remedy = "import the missing shares or parties"
     return Finding("unclaimed", "warning", subject, sentence, remedy)
 

@@ -149,12 +149,12 @@ def _id(text: str) -> str:
     return text
 
 
-def _joined(names: tuple[str, ...], what: str) -> str:
+def _joined(names: tuple[str, ...], noun: str) -> str:
     joined = "|".join(names)
     if joined.count("|") != max(len(names) - 1, 0) or not all(names):
         wrong = next(name for name in names if not name or "|" in name)
         raise ParameterError(
-            f"{what} {printable(wrong)!r:.80}: is empty or holds |, which separates them; leave it out"
+            f"{noun} {printable(wrong)!r:.80}: is empty or holds |, which separates them; leave it out"
         )
     return joined
 

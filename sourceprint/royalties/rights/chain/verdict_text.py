@@ -23,7 +23,7 @@ def chain_to_json(verdict: ChainVerdict, name: str) -> dict[str, Any]:
         "unwitnessed": verdict.unwitnessed,
         "notes": [{"sequence": sequence, "note": note} for sequence, note in verdict.notes],
         "problems": [
-            {"sequence": one.sequence, "table": one.table, "row": one.row, "id": one.id, "what": one.what}
+            {"sequence": one.sequence, "table": one.table, "row": one.row, "id": one.id, "what": one.sentence}
             for one in verdict.problems
         ],
     }

@@ -55,23 +55,24 @@ class ChainProblem:
     id : str
         Id of the record, use or statement; of a usage report the licensee, period and version, likewise of other rows
         without an id; or "".
-    what : str
+    sentence : str
+        The fault in words.
     """
 
     sequence: int
     table: str
     row: int | None
     id: str
-    what: str
+    sentence: str
 
     def __str__(self) -> str:
         """Return the problem as one line of text."""
         entry = f"entry {self.sequence}: " if self.sequence else ""
         if not self.table:
-            return f"{entry}{self.what}"
+            return f"{entry}{self.sentence}"
         named = f" {printable(self.id)}" if self.id else ""
         row = "" if self.row is None else f" (row {self.row})"
-        return f"{entry}{self.table}{named}{row}: {self.what}"
+        return f"{entry}{self.table}{named}{row}: {self.sentence}"
 
 
 @dataclass(frozen=True, slots=True)
