@@ -226,7 +226,9 @@ def _day(day: date | None) -> str:
 def rights_under_key(
     connection: Connection, key: str, *, revision: int | None = None
 ) -> tuple[Rights, tuple[Version, ...]]:
-    """Return the rights around the records under a key, and the versions of these records, oldest first.
+    """Return the rights around the records under a key, and their versions, oldest first.
+
+    An id that names records of several kinds gives the versions of one kind; a code, those of all its records.
 
     Parameters
     ----------

@@ -226,7 +226,7 @@ def _apply(staging: Staging, change: Change) -> dict[str, Applied]:
 
 
 def _rows(staging: Staging, connection: Connection, table: Table) -> Iterator[dict[str, Any]]:
-    """Yield staged records; a column that the file does not have keeps its value on file."""
+    """Yield staged records; of parties, recordings and works, a missing column keeps its value on file."""
     if table.name not in _KEPT_WHERE_ABSENT:
         yield from staging.rows(table.name)
         return

@@ -42,7 +42,7 @@ class LabelSheet:
     matched : MatchedColumns
         Positions and headings by `Column.field`.
     right : str
-        Right of every share if no column names it; else "".
+        Right of every share where it follows from the sheet without a column; else "".
     owner_is_label : bool
         Whether the label of a row is the party of its share.
     taken : tuple of str

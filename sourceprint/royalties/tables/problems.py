@@ -56,7 +56,7 @@ class TableProblem:
     severity : str
         "error": the row is refused; "warning": it is taken, but should be looked at; "note": for the record.
     file : str
-        Name of the file; a kind of record where several files are concerned.
+        Name of the file; a kind of record where the problem is not about one file.
     row : int
         Line in the file, from 1; 0 where the problem is not about one row.
     column, value : str
@@ -104,7 +104,7 @@ class ImportReport:
     source, digest : str
         Paths that were imported, and "sha256:..." of their files.
     imported : bool
-        Whether the rights on file are now those of the files; False in a dry run.
+        Whether records were imported, or are on file as they were; False in a dry run.
     dry_run, partial : bool
         As given.
     revision : int or None

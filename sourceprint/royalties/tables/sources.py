@@ -101,7 +101,7 @@ def find_sources(paths: Sequence[Path], given: ColumnMap | None = None, *, sheet
     Raises
     ------
     RightsError
-        If a path does not exist, a file is no table of rights, or nothing is to be imported.
+        If a path does not exist, a file among them is no table of rights, or nothing is to be imported.
     """
     found = _Found(given or ColumnMap(), sheet)
     for path in paths:
@@ -133,7 +133,7 @@ def known_names(given: ColumnMap) -> Set[str]:
 
 
 def shape_of_header(header: Iterable[str], given: ColumnMap | None = None) -> Shape | None:
-    """Return the shape of a header, or None: a spreadsheet, or the table with all needed and the most known columns.
+    """Return the shape of a header: choices, the spreadsheet, or the table with all needed and most columns; else None.
 
     Examples
     --------

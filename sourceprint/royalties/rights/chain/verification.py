@@ -92,9 +92,9 @@ class ChainVerdict:
     witness : str
         Source of that head, or "".
     unwitnessed : dict of str to int
-        Number of later entries, by kind.
+        Number of entries after the witnessed one, by kind.
     notes : tuple of (int, str)
-        Sequence and note of each entry with a note, such as the reason for a date in the past; but for the first.
+        Sequence and note of each entry with a note, the first left out; such as the reason for a date in the past.
     problems : tuple of ChainProblem
     """
 
