@@ -7,7 +7,7 @@
     print(result)
 
 `open` and `create` return a `Catalogue`: an index into which recordings are added, and against which tracks are
-matched. docs/python.md is the guide. Nothing is loaded before it is used.
+matched. docs/python.md is the guide. Nothing but the errors is loaded before it is used.
 
 The package is the product around two libraries, `fingerprint` and `index`.
 
@@ -38,35 +38,38 @@ docs/architecture.md shows the whole, with the order of imports and a glossary.
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from fingerprint.errors import (
+    AmbiguousSharesError,
+    AudioError,
+    CatalogueError,
+    DamagedFingerprintError,
+    DecodeError,
+    DuplicateRecordingError,
+    EvidenceError,
+    FingerprintFileError,
+    GrantError,
+    IndexDamagedError,
+    IndexFormatError,
+    IndexLockedError,
+    IndexMissingError,
+    ListedError,
+    LogDamagedError,
+    LogError,
+    NotEnoughMusicError,
+    OutputError,
+    ParameterError,
+    RightsDatabaseError,
+    RightsError,
+    SourceprintError,
+    StatementError,
+    StorageFullError,
+    TooShortError,
+    UnknownRecordingError,
+    UnknownRightsError,
+    VerificationError,
+)
+
 if TYPE_CHECKING:
-    from fingerprint.errors import (
-        AmbiguousSharesError,
-        AudioError,
-        CatalogueError,
-        DamagedFingerprintError,
-        DecodeError,
-        DuplicateRecordingError,
-        EvidenceError,
-        FingerprintFileError,
-        GrantError,
-        IndexDamagedError,
-        IndexFormatError,
-        IndexLockedError,
-        IndexMissingError,
-        ListedError,
-        NotEnoughMusicError,
-        OutputError,
-        ParameterError,
-        RightsDatabaseError,
-        RightsError,
-        SourceprintError,
-        StatementError,
-        StorageFullError,
-        TooShortError,
-        UnknownRecordingError,
-        UnknownRightsError,
-        VerificationError,
-    )
     from index.storage.recordings import Recording
     from sourceprint.api.additions import AdditionReport
     from sourceprint.api.catalogue import Catalogue
@@ -123,6 +126,8 @@ __all__ = [
     "IndexMissingError",
     "InputWarning",
     "ListedError",
+    "LogDamagedError",
+    "LogError",
     "NotEnoughMusicError",
     "OutputError",
     "ParameterError",
@@ -154,34 +159,6 @@ __all__ = [
 ]
 
 _HOMES = {
-    "fingerprint.errors": (
-        "AmbiguousSharesError",
-        "AudioError",
-        "CatalogueError",
-        "DamagedFingerprintError",
-        "DecodeError",
-        "DuplicateRecordingError",
-        "EvidenceError",
-        "FingerprintFileError",
-        "GrantError",
-        "IndexDamagedError",
-        "IndexFormatError",
-        "IndexLockedError",
-        "IndexMissingError",
-        "ListedError",
-        "NotEnoughMusicError",
-        "OutputError",
-        "ParameterError",
-        "RightsDatabaseError",
-        "RightsError",
-        "SourceprintError",
-        "StatementError",
-        "StorageFullError",
-        "TooShortError",
-        "UnknownRecordingError",
-        "UnknownRightsError",
-        "VerificationError",
-    ),
     "index.storage.recordings": ("Recording",),
     "sourceprint.api.additions": ("AdditionReport",),
     "sourceprint.api.catalogue": ("Catalogue",),

@@ -29,9 +29,8 @@ def test_every_public_name_is_there_documented_and_known_to_type_checkers(face: 
     assert len(face.__all__) == len(set(face.__all__)) > 10
     tree = ast.parse(Path(str(face.__file__)).read_text(encoding="utf-8"))
     (typed,) = [node for node in tree.body if isinstance(node, ast.If)]
-    names = {
-        alias.asname or alias.name for node in typed.body if isinstance(node, ast.ImportFrom) for alias in node.names
-    }
+    imports = [node for node in (*tree.body, *typed.body) if isinstance(node, ast.ImportFrom)]
+    names = {alias.asname or alias.name for node in imports if node.module != "typing" for alias in node.names}
     assert names | {"__version__"} == set(face.__all__) | {"__version__"}
     for name in face.__all__:
         value = getattr(face, name)
