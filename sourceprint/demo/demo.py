@@ -150,6 +150,10 @@ def _print_comparison(found: list[_FoundPassage], tracks: Sequence[str], echo: C
         n_wrong += wrong
     echo("")
     echo(f"Found {n_right} of {len(PASSAGES)} reused passages, and {n_wrong or 'nothing'} else.")
+    if len(found) > n_right + n_wrong:
+        echo(
+            f"The results have {len(found)} passages: one that breaks off, or that the recording repeats, counts twice."
+        )
     return n_right == len(PASSAGES) and n_wrong == 0
 
 
