@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib.metadata
+import itertools
 import re
 import subprocess
 import sys
@@ -69,13 +70,31 @@ def picture() -> dict[str, list[str]]:
     block = PAGE.partition("## The picture\n\n")[2].partition("\n\n")[0]
     parts: dict[str, list[str]] = {}
     for line in block.splitlines():
-        indent, name = re.fullmatch(r"( +)(\S+) .*", line).groups()  # type: ignore[union-attr]
-        if len(indent) == 4:
+        indent, names = named_in(line)
+        if indent == 4:
+            (name,) = names
             parts[name] = []
+        elif indent == 6:
+            parts[list(parts)[-1]] += names
         else:
-            assert len(indent) == 6, line
-            parts[list(parts)[-1]].append(name)
+            assert indent == 8, line
     return parts
+
+
+def named_in(line: str) -> tuple[int, list[str]]:
+    """Return the indent of a line of the picture, and the modules and packages before its words."""
+    names = [word.rstrip(",") for word in line.split()]
+    is_name = [name.endswith((".py", "/")) for name in names]
+    assert is_name[0], line
+    return len(line) - len(line.lstrip()), names[: is_name.index(False)]
+
+
+def packages_inside(package: str) -> set[str]:
+    """Return the packages that the picture shows one step deeper, below a line with this name."""
+    block = PAGE.partition("## The picture\n\n")[2].partition("\n\n")[0]
+    inner = block.partition(f"      {package}/ ")[2].splitlines()[1:]
+    lines = itertools.takewhile(lambda line: line.startswith(" " * 8), inner)
+    return {name for line in lines for name in named_in(line)[1]}
 
 
 def orders() -> dict[str, list[list[str]]]:
@@ -125,10 +144,25 @@ def imports_of(path: Path, *, top_level_only: bool = False) -> Iterator[str]:
 def test_picture_shows_what_there_is() -> None:
     parts = picture()
     assert list(parts) == ["fingerprint/", "index/", "sourceprint/", "cli.py", "benchmarks/"]
-    for part in ("index", "sourceprint"):
+    for part in ("fingerprint", "index", "sourceprint"):
         there = {f"{name}/" if (ROOT / part / name).is_dir() else f"{name}.py" for name in contents(part)}
         assert len(parts[f"{part}/"]) == len(set(parts[f"{part}/"]))
         assert set(parts[f"{part}/"]) == there, f"docs/architecture.md: the picture of {part}/ and the folder differ"
+
+
+def test_picture_shows_the_packages_of_royalties() -> None:
+    folder = ROOT / "sourceprint" / "royalties"
+    assert packages_inside("royalties") == {f"{path.parent.name}/" for path in folder.glob("*/__init__.py")}
+
+
+def test_every_benchmark_has_its_line_in_the_picture() -> None:
+    patterns = picture()["benchmarks/"]
+    folder = ROOT / "benchmarks"
+    there = {f"{name}.py" if (folder / f"{name}.py").is_file() else f"{name}/" for name in contents("benchmarks")}
+    assert len(there) > 50
+    lines = {name: [pattern for pattern in patterns if fnmatch(name, pattern)] for name in there}
+    assert {name: found for name, found in lines.items() if len(found) != 1} == {}
+    assert [pattern for pattern in patterns if not any(fnmatch(name, pattern) for name in there)] == []
 
 
 def test_imports_between_parts_point_one_way() -> None:
