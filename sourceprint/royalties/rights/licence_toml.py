@@ -31,7 +31,7 @@ def parse_licence(text: str, *, name: str) -> Licence:
     text : str
         The content of the file.
     name : str
-        Name of the file in messages.
+        What messages call it, such as its file name.
 
     Raises
     ------
@@ -55,7 +55,7 @@ def parse_licence(text: str, *, name: str) -> Licence:
 
 
 def licence_document(licence: Licence) -> dict[str, Any]:
-    """Return a licence as canonical plain JSON types, shaped as its TOML, without keys that set nothing."""
+    """Return a licence as canonical plain JSON types, shaped as its TOML; what asks for nothing is left out."""
     document = _terms_document(licence)
     before, amendments = document, []
     for amendment in licence.amendments:
@@ -112,7 +112,7 @@ def licence_toml(licence: Licence) -> str:
 
 
 def new_licence() -> str:
-    """Return a licence to fill in, as TOML with comments; `parse_licence` refuses it until its gaps are filled."""
+    """Return a licence to fill in, as TOML with comments: `parse_licence` refuses it until what is empty is filled."""
     return (resources.files("sourceprint.royalties.rights") / "templates" / "licence.toml").read_text(encoding="utf-8")
 
 
