@@ -160,7 +160,7 @@ def opt_report_text(report: OptReport) -> str:
     lines = [table(rows), said] if report.entries else [said]
     if report.without_recording:
         shown = first_of(list(map(printable, report.without_recording)), _SHOWN_IDS)
-        lines.append(f"chosen, and no recording on file goes by it: {shown}")
+        lines.append(f"choices without a recording on file: {shown}")
     return "\n".join(lines)
 
 

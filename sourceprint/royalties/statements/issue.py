@@ -175,13 +175,13 @@ def issue_statement(
                 return kept
             raise StatementError(
                 f"statement of {printable(licensee)} for {period}: {printable(kept.id)} was issued on "
-                f"{kept.issued_on} from other inputs, and is never changed; compute a draft to see what differs: "
-                "the next period carries it as adjustments"
+                f"{kept.issued_on} from other inputs, and is never changed; compute a draft to see the differences, "
+                "which the next period carries as adjustments"
             )
         if issued < present and not backdate:
             raise StatementError(
-                f"day of issue {issued}: is past, today is {present}; leave it out, or say why with --backdate REASON, "
-                "which the statement and the chain of the database keep"
+                f"day of issue {issued}: is in the past, today is {present}; leave it out, or give a reason with "
+                "--backdate REASON, which the statement and the chain of the database keep"
             )
         expect_same_closed(connection, heads_of(connection, licensee), issued, present)
         computed = replace(computed, signer=signer, backdated=backdate)
@@ -205,7 +205,7 @@ def _expect_ended(period: Period, issued_on: date, today: date) -> None:
         if day <= period.end:
             raise StatementError(
                 f"period {period}: ends on {period.end}, and {what} {day}; state it from "
-                f"{period.end + timedelta(days=1)} on, or give --provisional to see what it comes to so far: such a "
+                f"{period.end + timedelta(days=1)} on, or give --provisional for the amounts so far: such a "
                 "statement is not kept, and owes nothing"
             )
 
@@ -239,7 +239,7 @@ def _with_usage(connection: Connection, inputs: _Inputs, usage: Usage | None, ke
             raise StatementError(
                 f"usage of {printable(licensee)} for {period}: {printable(kept.id)} was issued on {kept.issued_on} "
                 "from another report, and is never changed; enter this one with `sourceprint usage enter --restate "
-                "REASON`: the next statement carries what it changes, up or down"
+                "REASON`: the next statement carries the difference, up or down"
             )
         return replace(inputs, usage=stated, version=kept.usage_version, reason=kept.usage_reason)
     latest = latest_report(connection, licensee, period)
@@ -412,7 +412,7 @@ def _currency(inputs: _Inputs, stored: Sequence[StatementHead], rights: Rights) 
         known = f"the rate cards are in {', '.join(cards)}" if cards else "there is no licence on file"
         check = "" if cards else ", or check the id of the licensee"
         raise StatementError(
-            f"currency of the statement of {printable(inputs.licensee)}: {known}; say which currency to state in{check}"
+            f"currency of the statement of {printable(inputs.licensee)}: {known}; name the statement's currency{check}"
         )
     return wanted or cards[0]
 
@@ -428,7 +428,7 @@ def _policy(connection: Connection, inputs: _Inputs, uses: Sequence[Use], rights
     if len(digests) > 1:
         raise StatementError(
             f"policy of the statement of {printable(inputs.licensee)}: its uses were attributed with {len(digests)} "
-            "policies; say which of them to state with, or attribute again with one"
+            "policies; name one of them for the statement, or attribute again with one"
         )
     if not digests:
         query = (

@@ -89,8 +89,8 @@ class _Tracks:
         if of_id and named and not of_id & named:
             track_id, name = printable(row.track_id), printable(row.track)
             raise StatementError(
-                f"usage of track {name!r:.80}: track_id {track_id!r:.80} is that of {self._shown(of_id)}, which is "
-                "another track than the one of this name; correct one of them"
+                f"usage of track {name!r:.80}: track_id {track_id!r:.80} is that of {self._shown(of_id)}, another "
+                "track than that of this name; correct one of them"
             )
         found, by = (of_id, "id") if of_id else (named, "name")
         if not found and stems and row.track:

@@ -143,8 +143,8 @@ class _Thresholds(Table, frozen=True):
         if review > claim:
             yield TableError(
                 "review_confidence",
-                f"it is above claim_confidence {claim}, and what is claimed needs no review: lower the first or raise "
-                "the second",
+                f"it is above claim_confidence {claim}, from which uses are claimed without review: lower the first or "
+                "raise the second",
             )
 
     def number(self, key: str, *, most: int = 1) -> Decimal:

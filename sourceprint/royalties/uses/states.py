@@ -293,7 +293,7 @@ def _open(use: Use) -> str:
         return f"no work is on file for it, and nobody would be paid; {correct}"
     if contenders := contenders_of(use):
         which = ", ".join(printable(one) for one in contenders)
-        return f"it is open whose it is, of {which:.200}; resolve it and name the recording, or {correct}"
+        return f"its recording is open, one of {which:.200}; resolve it and name the recording, or {correct}"
     return f"its recording is not on file, or not one alone, and nobody would be paid; {correct}"
 
 

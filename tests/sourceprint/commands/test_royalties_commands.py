@@ -275,7 +275,7 @@ def test_without_a_database_the_exit_code_is_5(rights: Path, words: tuple[str | 
         ("state 'paid': write one of claimed", (*USES, "--state", "paid")),
         ("use U1: not in", ("uses", "set", "disputed", "U1", "--reason", "so")),
         ("'paid' is not one of 'claimed'", ("uses", "set", "paid", OPEN_USE, "--reason", "so")),
-        ("reason: write why", ("uses", "set", "disputed", OPEN_USE, "--reason", " ")),
+        ("reason: write one of 1 to", ("uses", "set", "disputed", OPEN_USE, "--reason", " ")),
         ("use U1: there is none", ("uses", "history", "U1")),
         ("check the id of the licensee", (*ISSUE, "--licensee", "P-NIX", "--out", "out")),
         ("period '2026-Q9'", (*ISSUE, "--period", "2026-Q9", "--out", "out")),
@@ -407,8 +407,8 @@ def test_all_uses_that_are_named_change_or_none(attributed: Path) -> None:
 
 def test_a_use_of_which_the_recording_is_open_is_resolved_by_naming_it(attributed: Path) -> None:
     set_ = ("uses", "set", "resolved", OPEN_USE, "--reason", "studio take")
-    refused(2, "it is open whose it is, of R1, R2; resolve it and name the recording", *set_)
-    refused(2, "it is open whose it is", "uses", "set", "claimed", OPEN_USE, "--reason", "so")
+    refused(2, "its recording is open, one of R1, R2; resolve it and name the recording", *set_)
+    refused(2, "its recording is open", "uses", "set", "claimed", OPEN_USE, "--reason", "so")
     refused(2, "may be of R1, R2, and cannot be named 'R3'", *set_, "--recording", "R3")
     disputed = ("uses", "set", "disputed", OPEN_USE, "--reason", "so", "--recording", "R1")
     refused(2, "recording R1: is named with state resolved, not disputed", *disputed)

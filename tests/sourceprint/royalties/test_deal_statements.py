@@ -343,7 +343,7 @@ def test_what_is_open_is_not_corrected_by_hand(database: Database, tmp_path: Pat
     late = {"issued_on": "2028-04-03", "today": date(2028, 4, 3)}
     for wrong, message in (
         (replace(row, party_id="P-NONE"), "party 'P-NONE' is not on file"),
-        (replace(row, amount="0.00"), "the amount is nothing"),
+        (replace(row, amount="0.00"), "the amount is 0"),
         (replace(row, amount="0.001"), "EUR has 2 decimals"),
     ):
         with pytest.raises(StatementError, match=message):

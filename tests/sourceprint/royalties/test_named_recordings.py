@@ -151,7 +151,9 @@ def test_nobody_is_named_who_did_not_claim_the_time(database: Database, tmp_path
     with pytest.raises(ParameterError, match="recording R1: is named with state resolved, not claimed"):
         change_state(database, [use.id], "claimed", "heard", recording_id="R1")
     for state in ("claimed", "resolved"):
-        with pytest.raises(RightsError, match=r"it is open whose it is, of R1, R2; resolve it and name the recording"):
+        with pytest.raises(
+            RightsError, match=r"its recording is open, one of R1, R2; resolve it and name the recording"
+        ):
             change_state(database, [use.id], state, "so")
     assert open_use(database).state == "unresolved"
 

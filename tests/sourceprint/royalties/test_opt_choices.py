@@ -165,7 +165,7 @@ def test_a_list_comes_in_by_code_and_is_reported(database: Database, tmp_path: P
     assert opt_report_text(here).splitlines()[-2:] == [
         "train in DE on 2026-07-14, rights revision 2: 0 recordings in, 1 out, 0 with choices that do not hold there "
         "and then, 0 without any choice",
-        "chosen, and no recording on file goes by it: isrc QZAAA2600099",
+        "choices without a recording on file: isrc QZAAA2600099",
     ]
     assert json.loads(json.dumps(opt_report_to_json(here)))["entries"][0]["reason"].endswith("letter")
 

@@ -246,7 +246,9 @@ def test_a_statement_is_signed_with_the_key_that_it_was_issued_with_or_with_none
 
 
 def test_a_day_that_is_past_takes_a_reason_which_the_statement_and_the_chain_keep(attributed_file: Database) -> None:
-    with pytest.raises(StatementError, match=r"day of issue 2026-10-05: is past, today is 2027-01-02; .*--backdate"):
+    with pytest.raises(
+        StatementError, match=r"day of issue 2026-10-05: is in the past, today is 2027-01-02; .*--backdate"
+    ):
         issue(attributed_file, issued_on="2026-10-05")
     assert issue(attributed_file, issued_on="2026-10-05", draft=True).issued_on == "2026-10-05"
     reason = "the system was down"

@@ -132,7 +132,7 @@ def test_the_suffix_of_a_format_counts_unless_the_policy_says_otherwise(scanned:
         ([a_row("x.wav")], "usage of track 'x.wav': two generated tracks have this name"),
         (
             [a_row("out/T1.wav", track_id="N-2")],
-            "track_id 'N-2' is that of T2.wav, which is another track than",
+            "track_id 'N-2' is that of T2.wav, another track than",
         ),
         ([a_row("T1.wav"), a_row("out/T1.wav", territory="FR")], "is the track that the usage also calls 'T1.wav'"),
         ([a_row("T2.wav"), a_row(track_id="N-2")], "is the track that the usage also calls"),

@@ -427,6 +427,6 @@ class _Territory:
         revenue = "" if self._with_revenue else f" and no revenue is reported of {self._territory}"
         raise StatementError(
             f"licence {printable(terms.id)} in {self._territory}: no method of policy {printable(self._policy.name)} "
-            f"({', '.join(self._policy.methods)}) has what it needs: the rate card has no "
-            f"{', '.join(missing) or 'rate'}{revenue}; add a rate, report revenue, or take another policy"
+            f"({', '.join(self._policy.methods)}) applies: the rate card has no "
+            f"{', '.join(missing) or 'rate'}{revenue}; add a rate, report revenue, or use another policy"
         )

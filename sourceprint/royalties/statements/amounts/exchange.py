@@ -153,7 +153,7 @@ def _quote(_line: int, values: dict[str, str]) -> Conversion:
     if rate <= 0:
         raise ParameterError(f"rate {cells['rate']}: must be above 0")
     if source == target:
-        raise ParameterError(f"from {source} to {target}: needs no rate; take the row out")
+        raise ParameterError(f"from {source} to {target}: needs no rate; remove the row")
     if not cells["publisher"]:
         raise ParameterError(
             f"publisher of {source} to {target}: is missing; write who published the rate, such as ECB"

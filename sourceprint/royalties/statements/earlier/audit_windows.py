@@ -60,5 +60,5 @@ def expect_same_closed(connection: Connection, heads: Iterable[StatementHead], i
             was = "would open it again" if today > last else "would close it early"
             raise StatementError(
                 f"day of issue {issued_on}: {printable(head.id)} closes after {last}, today is {today}, and this day "
-                f"{was}; take today, and correct what is closed with --adjust"
+                f"{was}; take today, and correct the closed statement with --adjust"
             )

@@ -136,7 +136,7 @@ def adjusted_by_hand(
         except ParameterError as error:
             raise StatementError(f"{name}: {error}") from error
         if not minor:
-            raise StatementError(f"{name}: the amount is nothing; leave the row out")
+            raise StatementError(f"{name}: the amount is 0; leave the row out")
         amount = Amount.of_minor(minor, head.currency)
         made.append(_adjustment(one, head, amount, statement_of(head), [*so_far(head), *made]))
     return tuple(made)
