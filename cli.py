@@ -59,10 +59,12 @@ _SHELLS = ("bash", "zsh", "fish")
     "--jobs", metavar="N", type=click.IntRange(min=1),
     help="Worker processes, of one thread each  [default: one per processor]",
 )  # fmt: skip
-@click.option("--seed", metavar="N", type=click.IntRange(min=0), default=0, show_default=True, help="Of every draw.")
+@click.option(
+    "--seed", metavar="N", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of every draw."
+)
 @click.option(
     "--cache", metavar="DIR", type=PATH,
-    help="What is kept between runs: indexes, altered audio  [default: one folder per user]",
+    help="Folder for data kept between runs: indexes, altered audio  [default: one per user]",
 )  # fmt: skip
 def bench(
     words: tuple[str, ...],

@@ -126,7 +126,7 @@ def strict_json(data: bytes) -> Any:
     Raises
     ------
     ParameterError
-        If it is no JSON in UTF-8, names a field twice, has a number that is none, a whole one of more than 20 digits,
+        If it is no JSON in UTF-8, has a field twice, has a number that is none, a whole one of more than 20 digits,
         or more than 64 levels; the message goes on where a name ends.
 
     Examples
@@ -149,7 +149,7 @@ def strict_json(data: bytes) -> Any:
     except ParameterError:
         raise
     except (ValueError, RecursionError) as error:
-        raise ParameterError("is no JSON that can be read") from error
+        raise ParameterError("is not valid JSON") from error
     if is_deeper(value, DEEPEST):
         raise ParameterError(f"is nested deeper than {DEEPEST} levels")
     return value
@@ -208,7 +208,7 @@ def hash_file(path: Path, *, progress: Callable[[int], None] | None = None) -> F
 def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     fields = dict(pairs)
     if len(fields) != len(pairs):
-        raise ParameterError("names a field twice")
+        raise ParameterError("has a field twice")
     return fields
 
 

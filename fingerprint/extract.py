@@ -201,7 +201,7 @@ def fingerprint_signal(
     """
     params = params or Params()
     if y.ndim != 1 or not np.isfinite(y).all():
-        raise ParameterError(f"y has shape {y.shape} or non-finite samples; a finite mono signal is needed")
+        raise ParameterError(f"y has shape {y.shape} or non-finite samples; must be a finite mono signal [shape=(n,)]")
     signal = y.astype(np.float32, copy=False)
     (whole,) = _parts([signal], name, role_of(role), scales, params, projection, math.inf)
     return whole
@@ -332,7 +332,7 @@ def _parts(
     projection = projection or load_projection()
     check_projection(projection, params)
     if not scales or min(scales) <= 0:
-        raise ParameterError(f"scales is {scales}; one or more positive numbers are needed")
+        raise ParameterError(f"scales is {scales}; must be one or more positive numbers, such as (1.0,)")
     directions = [projection]
     density = params.reference_density
     if role == "track":
@@ -363,7 +363,7 @@ def _parts(
     if n_landmarks < MIN_LANDMARKS:
         raise NotEnoughMusicError(
             f"{printable(name) or 'the signal'} holds {n_landmarks} landmarks in {seconds:.1f} s; at least "
-            f"{MIN_LANDMARKS} are needed: it is silent, or a steady tone"
+            f"{MIN_LANDMARKS} are needed: it is silent or a steady tone; give audio with music"
         )
     yield part.fingerprint(seconds)
 

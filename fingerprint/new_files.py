@@ -80,13 +80,13 @@ def expect_place(path: Path) -> None:
         return
     if path.is_symlink():
         raise OutputError(
-            f"{name}: is a link, to {printable(os.readlink(path))}, and no output follows a link; name the file "
-            "itself, or remove the link"
+            f"{name}: is a link to {printable(os.readlink(path))}; output is never written through links: name the "
+            "file itself, or remove the link"
         )
     if path.is_dir():
         raise OutputError(f"{name}: is a folder; name a file")
     if path.exists() and not path.is_file():
-        raise OutputError(f"{name}: is a pipe, a socket or a disk, whose place no file may take; name a file")
+        raise OutputError(f"{name}: is a pipe, a socket or a disk, which a file cannot replace; name a file")
 
 
 @contextmanager

@@ -241,7 +241,7 @@ def _read_header(file: io.BufferedReader, name: str) -> tuple[Contents, int]:
     start = file.read(_START.size)
     if not start.startswith(MAGIC[: len(start)]):
         raise FingerprintFileError(
-            f"{name}: not a fingerprint file, whatever its name says; make one with `sourceprint fingerprint`"
+            f"{name}: not a fingerprint file, despite its name; make one with `sourceprint fingerprint`"
         )
     if len(start) < _START.size:
         raise _truncated(name, size, "more")

@@ -275,7 +275,7 @@ def load_private(path: Path) -> PrivateKey:
         )
     if b"ENCRYPTED" in data:
         raise EvidenceError(
-            f"{where}: an encrypted key, and there is no way to ask for its password here; decrypt it "
+            f"{where}: an encrypted key, and passwords are not supported; decrypt it "
             "(openssl pkcs8 -in FILE -out NEW.pem), and keep it where only you can read it"
         )
     try:
@@ -330,7 +330,7 @@ def only_private(folder: Path) -> Path:
         raise EvidenceError(f"{printable(folder)}: holds no private key; make one with `sourceprint keys create`")
     if len(paths) > 1:
         names = ", ".join(printable(path.name) for path in paths)
-        raise EvidenceError(f"{printable(folder)}: holds {len(paths)} private keys ({names}); say which to sign with")
+        raise EvidenceError(f"{printable(folder)}: holds {len(paths)} private keys ({names}); name one of them")
     return paths[0]
 
 
@@ -346,7 +346,7 @@ def read_private_bytes(path: Path) -> bytes:
         mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
         if mode & 0o077:
             raise EvidenceError(
-                f"{printable(path)}: mode {mode:04o}, so others than its owner may use it; run chmod 600 on it, and "
+                f"{printable(path)}: mode {mode:04o}, so other users may read it; run chmod 600 on it, and "
                 "make a new one if anybody could have read it"
             )
         return file.read(_MOST_BYTES)

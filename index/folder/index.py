@@ -89,7 +89,7 @@ class Index:
         folder = Path(path)
         entries = {name: LayerEntry.of(name, spec) for name, spec in layers.items()}
         if not entries:
-            raise ParameterError("layers: an index needs at least one")
+            raise ParameterError("layers: none given; an index needs at least one, such as 'recording'")
         if folder.exists() and not folder.is_dir():
             raise IndexFormatError(f"{folder}: a file, not a folder; give another path")
         with refusals(folder):

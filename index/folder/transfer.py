@@ -206,11 +206,11 @@ def _approved(
         raise source.damaged("is a blind index without its grant, or has the grant of another")
     if grant is not None and approve is None:
         raise ParameterError(
-            f"{source.path}: a blind index; say whose it must be with --from and the public key (.pub) of its issuer, "
-            "which you had from them by another way"
+            f"{source.path}: a blind index; name its issuer with --from and their public key (.pub), "
+            "which they gave you by another way"
         )
     if grant is None and approve is not None:
-        raise ParameterError(f"{source.path}: not a blind index, so nobody signed it; leave --from out to import it")
+        raise ParameterError(f"{source.path}: not a blind index, so it has no signature; leave out --from to import it")
     return {} if grant is None or approve is None else approve(grant, data)
 
 
@@ -277,5 +277,5 @@ def _opened(archive: Path, place: Path, manifest: Manifest) -> Snapshot:
     found = examine(place, manifest, compare=False)
     if found.problems:
         what = f"{found.problems[0].path.relative_to(place)}: {found.problems[0].what}"
-        raise IndexDamagedError(f"{archive}: what it holds is no sound index ({what}); export the index again")
+        raise IndexDamagedError(f"{archive}: does not hold a sound index ({what}); export the index again")
     return Snapshot.of(place, manifest)

@@ -149,7 +149,7 @@ class Writer:
         stored = self._find(recording.id)
         if stored is not None and (now := self.recording(recording.id).id) != recording.id:
             raise DuplicateRecordingError(
-                f"recording {recording.id!r} has the id {now!r} since it was renamed; replace it under that id"
+                f"recording {recording.id!r} was renamed to {now!r}; replace it under that id"
             )
         if stored is not None:
             self._mark_removed(*stored)
@@ -245,10 +245,12 @@ class Writer:
         renamed = replace(recording, id=new_id)
         stored, other = self._find(recording_id), self._find(new_id)
         if stored is None or recording.id in self._renamed.values():
-            raise ParameterError(f"recording {recording.id!r}: was added or renamed just now; commit first")
+            raise ParameterError(
+                f"recording {recording.id!r}: was added or renamed since the last commit; commit first"
+            )
         if new_id in self._pending or new_id in self._renamed.values() or other not in (None, stored):
             raise DuplicateRecordingError(
-                f"id {new_id!r}: another recording has it, or had it before; give {recording.id!r} another"
+                f"id {new_id!r}: another recording has or had it; give {recording.id!r} another"
             )
         if new_id != recording.id:
             self._amended.setdefault(stored[0], {})[stored[1]] = renamed
@@ -462,7 +464,7 @@ class Writer:
 
     def _unknown(self, recording_id: str) -> UnknownRecordingError:
         return UnknownRecordingError(
-            f"recording {recording_id!r} is not in the index {self._folder}; `sourceprint list` shows what is"
+            f"recording {recording_id!r} is not in the index {self._folder}; `sourceprint list` shows its ids"
         )
 
 

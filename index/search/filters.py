@@ -85,7 +85,7 @@ class Choice:
             others = f" and {len(unknown) - _MOST_NAMED} more" if len(unknown) > _MOST_NAMED else ""
             names = ", ".join(unknown[:_MOST_NAMED])
             raise UnknownRecordingError(
-                f"the filter names {names}{others}: not in the index; `sourceprint list` shows what is"
+                f"the filter names {names}{others}: not in the index; `sourceprint list` shows its ids"
             )
         flags[ordinals] = True
         if self.tags:
@@ -94,7 +94,7 @@ class Choice:
             if missing:
                 raise ParameterError(
                     f"filter tag:{min(missing)}: no recording of the index has this tag; `sourceprint list` shows "
-                    "which there are"
+                    "the tags"
                 )
             flags |= np.fromiter((not set(self.tags).isdisjoint(tags) for tags in known), np.bool_, flags.size)
         return flags
@@ -140,5 +140,5 @@ def _ids_in(path: Path) -> list[str]:
     lines = [line.strip() for line in text.split("\n")]
     ids = [unicodedata.normalize("NFC", line) for line in lines if line and not line.startswith("#")]
     if not ids:
-        raise ParameterError(f"{name}: names no id; write one per line")
+        raise ParameterError(f"{name}: holds no id; write one per line")
     return ids

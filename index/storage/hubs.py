@@ -51,7 +51,7 @@ class Hub:
         is_measured = all(type(value) in (int, float) for value in (self.score, self.bound))
         is_counted = all(type(value) is int and 0 < value <= _MOST_COUNT for value in counts)
         if not (is_measured and is_counted and 0 < self.bound <= self.score <= _MOST_SCORE):
-            raise ValueError(f"{self!r:.200}: not what is measured of a hub")
+            raise ValueError(f"{self!r:.200}: not the figures of a hub")
 
 
 def hubs_name(number: int) -> str:

@@ -118,7 +118,7 @@ def put_holder(descriptor: int, path: Path) -> None:
         If something else is in it: it is no lock, but a file that somebody gave this name.
     """
     if not _HOLDER.fullmatch(os.pread(descriptor, _MOST_HOLDER_BYTES, 0)):
-        raise OutputError(f"{path}: holds something else than the number of a process, so it is no lock; move it away")
+        raise OutputError(f"{path}: holds no process number, so it is no lock; move it away")
     os.ftruncate(descriptor, 0)
     os.pwrite(descriptor, f"{os.getpid()}\n".encode("ascii"), 0)
 

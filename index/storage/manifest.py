@@ -344,7 +344,7 @@ def parse_manifest(data: bytes, path: Path) -> Manifest:
     if not isinstance(body, dict) or body.get("magic") != MAGIC:
         if MAGIC.encode() in data:
             raise _damaged(path, "does not start as it should")
-        raise IndexFormatError(f"{path} is not that of a Sourceprint index; give another folder")
+        raise IndexFormatError(f"{path} is not the manifest of a Sourceprint index; give another folder")
     if body.get("checksum") != checksum:
         raise _damaged(path, "fails its checksum")
     version = body.get("format_version")

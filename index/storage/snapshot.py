@@ -214,7 +214,7 @@ class Snapshot:
         found = self.recordings.find(recording_id)
         if found is None:
             raise UnknownRecordingError(
-                f"recording {recording_id!r} is not in the index {self.folder}; `sourceprint list` shows what is"
+                f"recording {recording_id!r} is not in the index {self.folder}; `sourceprint list` shows its ids"
             )
         return found
 

@@ -65,7 +65,7 @@ def add_one(
 ) -> str:
     """Add one recording, in this process, and return its id; arguments and errors as `Catalogue.add`."""
     if recording_id is None and not isrc and name is None and is_nameless(audio):
-        raise ParameterError("id: is missing; audio that has no name needs an id, such as id='A-1'")
+        raise ParameterError("id: is missing; audio without a file name needs one, such as id='A-1'")
     if recording_id is not None and not recording_id:
         raise ParameterError("id='': is empty; give 1 to 512 characters, or leave it out")
     with audio_item(audio, name=name, sample_rate=sample_rate) as given:

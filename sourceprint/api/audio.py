@@ -104,7 +104,7 @@ def _name_of(audio: Any) -> str:
 
 def _expect_no_rate(sample_rate: int | None, kind: str) -> None:
     if sample_rate is not None:
-        raise ParameterError(f"sample_rate={sample_rate}: is for an array; {kind} states its own, leave it out")
+        raise ParameterError(f"sample_rate={sample_rate}: is for arrays; {kind} has its own rate, so leave it out")
 
 
 def _checked_rate(sample_rate: int | None) -> int:
@@ -132,7 +132,7 @@ def _samples(y: NDArray[Any]) -> NDArray[np.float32]:
             )
         frames = y.T if few[0] else y
     if not frames.size:
-        raise ParameterError(f"audio: shape {y.shape}, holds no sample")
+        raise ParameterError(f"audio: shape {y.shape}, must have at least one sample")
     with np.errstate(over="ignore"):  # infinities are refused below
         made = np.ascontiguousarray(frames, dtype="<f4")
     if not np.isfinite(made).all():

@@ -158,7 +158,7 @@ class Catalogue(WritableIndex):
         named, snapshot = named_paths(paths), self._open(options)
         if run is None:
             if retry_failed:
-                raise ParameterError("retry_failed=True: is about a scan that is kept; give run too")
+                raise ParameterError("retry_failed=True: applies to a stored scan; give run too")
             return scan_many(snapshot, named, options, jobs=jobs)
         search = Search(self.path, options=options, jobs=jobs, permit=self._place)
         asked = {"paths": named, "thorough": thorough, "only": [*only], "exclude": [*exclude], "layer": layer}

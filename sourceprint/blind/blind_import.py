@@ -98,8 +98,7 @@ def check_grant(folder: Path, *, keys: Path, today: date) -> Grant | None:
     except (OSError, CatalogueError, EvidenceError) as error:
         what = error.strerror if isinstance(error, OSError) else error
         raise GrantError(
-            f"{printable(folder)}: a blind index that is not complete ({what}); import the file again that its "
-            "issuer sent"
+            f"{printable(folder)}: an incomplete blind index ({what}); import the issuer's file again"
         ) from error
     try:
         return _check(grant, manifest, issuer, keys, today)

@@ -157,7 +157,7 @@ class Grant:
         ask = f"ask {trusted.name} (key {trusted.id}) for a new one"
         if self.issuer != trusted:
             raise GrantError(
-                f"the grant is by key {self.issuer.id} ({self.issuer.name}), the key that is trusted is {trusted.id} "
+                f"the grant is by key {self.issuer.id} ({self.issuer.name}), the trusted key is {trusted.id} "
                 f"({trusted.name}); if {self.issuer.name} sent the file, import it again with their public key, which "
                 f"you had from them by another way; otherwise {ask}"
             )
@@ -166,10 +166,10 @@ class Grant:
         except VerificationError as error:
             raise GrantError(f"the grant was altered: {error}; {ask}") from error
         if hashlib.sha256(manifest).hexdigest() != self.manifest_sha256:
-            raise GrantError(f"the blind index was altered, or the grant is that of another; {ask}")
+            raise GrantError(f"the blind index was altered, or the grant belongs to another one; {ask}")
         if today < self.terms.issued:
             raise GrantError(
-                f"the grant begins on {self.terms.issued}, and today is {today}; see to the clock of this machine, "
+                f"the grant begins on {self.terms.issued}, and today is {today}; check the clock of this machine, "
                 f"or {ask}"
             )
         if today > self.terms.expires:

@@ -43,7 +43,7 @@ def change_tags(index: Index, ids: Sequence[str], *, added: Sequence[str] = (), 
         unused = old.difference(*(recording.tags for recording in recordings))
         if unused:
             raise ParameterError(
-                f"tag {min(unused)!r}: none of these recordings has it; `sourceprint list` shows which they have"
+                f"tag {min(unused)!r}: none of these recordings has it; `sourceprint list` shows their tags"
             )
         changed = [replace(recording, tags=tuple({*recording.tags, *new} - old)) for recording in recordings]
         for recording in changed:

@@ -52,7 +52,7 @@ def remembered_columns(index: Path) -> ColumnMap:
         return ColumnMap.of(settings.columns.items(), settings.ignored)
     except (ValueError, msgspec.DecodeError, RecursionError) as error:
         why = printable(str(error))
-        raise CatalogueError(f"{printable(path)}: not as it was written ({why:.200}); {remedy}") from error
+        raise CatalogueError(f"{printable(path)}: damaged ({why:.200}); {remedy}") from error
 
 
 def remember_columns(index: Path, columns: ColumnMap) -> bool:
@@ -67,7 +67,7 @@ def remember_columns(index: Path, columns: ColumnMap) -> bool:
         return False
     path = index / _NAME
     if path.is_symlink():
-        raise CatalogueError(f"{printable(path)}: a link, which is not written through; remove it")
+        raise CatalogueError(f"{printable(path)}: a link; files are never written through links: remove it")
     merged = columns.over(remembered_columns(index))
     document = {"schema": _SCHEMA, "columns": dict(merged.fields), "ignored": list(merged.ignored)}
     publish(path, pretty_json(document))

@@ -103,7 +103,7 @@ def correct(index: Index, corrections: Sequence[Correction]) -> int:
                 raise UnknownRecordingError(f"{where}{error}") from error
             if before.id in seen:
                 raise ParameterError(
-                    f"{where}recording {printable(before.id)!r} is corrected twice{seen[before.id]}; say it once"
+                    f"{where}recording {printable(before.id)!r} is corrected twice{seen[before.id]}; keep one row"
                 )
             seen[before.id] = f", in {correction.source} too" if correction.source else ""
             after = _corrected(before, correction)
@@ -130,7 +130,7 @@ def read_corrections(path: Path, columns: ColumnMap, *, sheet: str | None = None
     with open_sheet(path, ParameterError, known=columns.names(), sheet=sheet) as opened:
         found = matched_columns(opened, _FIELDS, columns, ParameterError, guarded=_GUARDED)
         if not found.positions.keys() & {"id", "path", "isrc"}:
-            raise ParameterError(f"{name}: no column says which recordings are meant; add one with their ids, as id")
+            raise ParameterError(f"{name}: no column identifies the recordings; add a column id with their ids")
         if not found.positions.keys() & {"new_id", "title", "artists", "isrc"}:
             raise ParameterError(f"{name}: no column to correct; add title, artist, isrc or new_id")
         corrections = []

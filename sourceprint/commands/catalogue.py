@@ -337,7 +337,7 @@ def _add(
 
     piped = piped_input(paths, name)
     if piped is not None and name is None and recording_id is None:
-        raise click.UsageError("-: give what comes by standard input an id with --id, or a name with --name")
+        raise click.UsageError("-: audio from standard input needs an id or a name; give --id or --name")
     inputs = collect(paths, reading=reading, piped=piped)
     if recording_id is not None:
         inputs = _with_id(inputs, recording_id, paths)

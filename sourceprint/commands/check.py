@@ -20,7 +20,9 @@ _FAIL_ON = ("review", "block")
 
 @click.command()
 @click.argument("files", metavar="FILE...", nargs=-1, required=True, type=INPUT)
-@click.option("--policy", "policy_file", metavar="FILE", type=PATH, help="What passes, TOML  [default: certain blocks]")
+@click.option(
+    "--policy", "policy_file", metavar="FILE", type=PATH, help="Policy file, TOML  [default: block certain matches]"
+)
 @click.option(
     "--fail-on", type=click.Choice(_FAIL_ON), default="block", show_default=True,
     help="From which decision on the exit code is 1.",

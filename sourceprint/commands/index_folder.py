@@ -44,7 +44,7 @@ __all__ = ["compact", "export", "import_", "verify"]
 )  # fmt: skip
 @click.option(
     "--key", "keys", metavar="FILE", multiple=True, type=PATH,
-    help="With CASE: the public key (.pub) of whom it must be signed by, or its fingerprint; may be repeated.",
+    help="With CASE: public key (.pub) of the expected signer, or its fingerprint; may be repeated.",
 )  # fmt: skip
 @click.option("--any-key", is_flag=True, help="With CASE: let it be signed by anybody.")
 @click.option("--json", "as_json", is_flag=True, help="With CASE: print the verdict as one JSON document.")
@@ -72,7 +72,7 @@ def verify(
             raise click.UsageError(f"{'--repair' if repair else '--index'} is for an index, not for a case")
         use_one_thread()
         if keys and any_key:
-            raise click.UsageError("--any-key says that no key matters, --key says which does; give one of them")
+            raise click.UsageError("--key, --any-key: --any-key accepts every key; give one of them")
         verify_case(case, keys, any_key=any_key, as_json=as_json)
         return
     if keys or any_key or as_json:
@@ -105,7 +105,7 @@ def _verify_index(place: Path, *, repair: bool, listed: Path | None) -> None:
         ids = ", ".join(printable(recording_id) for recording_id in problem.recordings)
         what = f"it costs {counted(problem.n_recordings, 'recording')}: {ids or 'their names cannot be read'}"
         if not problem.n_recordings and problem.path.name.startswith("hubs-"):
-            what = "it concerns no recording, and is computed again by the next add or remove once it is taken out"
+            what = "no recording is affected; the next add or remove computes it again once it is removed"
         elif not problem.n_recordings:
             what = "it costs no recording, and is made anew by --repair"
         click.echo(f"{printable(problem.path)}: {problem.what}; {what}")
@@ -166,7 +166,7 @@ def compact(index: Path | None, quiet: bool) -> None:
 @index_option
 @click.option("--force", is_flag=True, help="Replace FILE if it exists.")
 @click.option("--blind", is_flag=True, help="Only the data for matching: tokens for ids; no titles, names or codes.")
-@click.option("--licensee", metavar="NAME", help="With --blind: for whom it is.")
+@click.option("--licensee", metavar="NAME", help="With --blind: name of the licensee.")
 @click.option("--licensee-key", metavar="FILE", type=PATH, help="With --blind: their public key (.pub).")
 @click.option(
     "--expires",
@@ -239,7 +239,7 @@ def export(
 @index_option
 @click.option(
     "--from", "issuer", metavar="FILE", type=PATH,
-    help="Of a blind index: the public key (.pub) of whom you trust to have made it.",
+    help="Of a blind index: the public key (.pub) of its issuer.",
 )  # fmt: skip
 @keys_option
 @json_option

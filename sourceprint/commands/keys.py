@@ -34,7 +34,7 @@ def keys() -> None:
 
 
 @keys.command("create")
-@click.option("--name", metavar="NAME", default="key", show_default=True, help="What the key is called; not secret.")
+@click.option("--name", metavar="NAME", default="key", show_default=True, help="Name of the key; not secret.")
 @click.option(
     "-o", "--keys", "folder", metavar="DIR", envvar="SOURCEPRINT_KEYS", type=PATH,
     help="Folder for its files  [default: $SOURCEPRINT_KEYS, else one per user]",

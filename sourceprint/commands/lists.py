@@ -53,18 +53,18 @@ class ListOptions:
 _COLUMN_OPTIONS = (
     click.option(
         "--columns", "columns", metavar="HEADING=FIELD,...", multiple=True,
-        help="What columns of a sheet are, such as \"Song Title=title,ISRC code=isrc\", or @FILE with one such pair "
+        help="Meaning of columns of a sheet, such as \"Song Title=title,ISRC code=isrc\", or @FILE with one such pair "
         "per line; may be repeated.",
     ),
     click.option(
         "--ignore-columns", "ignored", metavar="HEADING", multiple=True,
         help="A column of a sheet that is not to be used; may be repeated.",
     ),
-    click.option("--sheet", metavar="NAME", help="Of a workbook, the sheet to read  [default: the first]"),
+    click.option("--sheet", metavar="NAME", help="Sheet of a workbook to read  [default: the first]"),
 )  # fmt: skip
 _AUDIO_ROOT = click.option(
     "--audio-root", metavar="DIR", type=PATH,
-    help="Where relative paths in a list start  [default: the folder of the list]",
+    help="Folder for relative paths in a list  [default: the folder of the list]",
 )  # fmt: skip
 
 

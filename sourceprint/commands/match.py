@@ -92,7 +92,7 @@ def match(
     """
     one_format(as_json, as_jsonl)
     if against and not explain:
-        raise click.UsageError("--against: names what --explain is to explain; give both")
+        raise click.UsageError("--against: names the recordings that --explain explains; give both")
     if catalogue and report_folder is None:
         raise click.UsageError("--catalogue: is drawn on the pages of --report; give both")
     use_one_thread()
@@ -186,7 +186,7 @@ def _report(
             n_failed += page.kind == "failed"
             tell.outcome(page)
     if not quiet:
-        note(f"{folder / 'index.html'}: pages of what was found")
+        note(f"{folder / 'index.html'}: pages of the matches")
     return n_failed
 
 

@@ -58,16 +58,16 @@ def piped_input(paths: Sequence[str], name: str | None) -> "Item | None":
 
     if STANDARD_INPUT not in paths:
         if name is not None:
-            raise click.UsageError("--name: is what to call sound from standard input; give the path - too")
+            raise click.UsageError("--name: names audio from standard input; give the path - too")
         return None
     called = name or _NAME
     context = click.get_current_context()
     folder = context.with_resource(tempfile.TemporaryDirectory(prefix="sourceprint-"))
     target = Path(folder) / f"sound{'.spf' if called.endswith('.spf') else ''}"
-    remedy = "see what it is redirected from, and to the folder of temporary files (TMPDIR)"
+    remedy = "check its redirection, and the folder of temporary files (TMPDIR)"
     with click.open_file(STANDARD_INPUT, "rb") as stream:
         if stream.isatty():
-            raise click.UsageError("-: standard input is a terminal; send sound to it: cat a.wav | sourceprint ...")
+            raise click.UsageError("-: standard input is a terminal; send audio to it: cat a.wav | sourceprint ...")
         with (
             refusals(_NAME, OutputError, "cannot be read, or not kept in a file", remedy=remedy),
             target.open("wb") as file,

@@ -95,7 +95,7 @@ def scan(
     Example: sourceprint scan generated --out run
     """
     if move_to is not None and not watch:
-        raise click.UsageError("--move-to moves files out of a folder that is followed: give --watch too")
+        raise click.UsageError("--move-to: moves files out of a watched folder; give --watch too")
     use_one_thread()
     from index.search.match import options_of
     from sourceprint.scans.run_inputs import Search
@@ -132,7 +132,7 @@ def scan(
 )  # fmt: skip
 @click.option(
     "-o", "--output", "target", metavar="PATH", type=PATH,
-    help="Where to write it: a folder for audacity and jams, else a file  [default: standard output]",
+    help="Output: a folder for audacity and jams, else a file  [default: standard output]",
 )  # fmt: skip
 @click.option("--only-matched", is_flag=True, help="Leave out files that matched nothing or failed.")
 @click.option("--force", is_flag=True, help="Replace existing files; a folder that holds others is refused.")
@@ -149,7 +149,7 @@ def results(place: Path, form: str, target: Path | None, only_matched: bool, for
     from sourceprint.scans.summary import q_values
 
     if target is None and form not in TEXTS:
-        raise click.UsageError(f"--format {form} is not one text: say with -o where to write it")
+        raise click.UsageError(f"--format {form} is no single text: name its place with -o")
     if target is not None:
         expect_elsewhere(target, place)
     every = results_of(place)
@@ -173,7 +173,7 @@ def results(place: Path, form: str, target: Path | None, only_matched: bool, for
 @click.argument("after", metavar="B", type=PATH)
 @click.option(
     "--tolerance", metavar="SECONDS", type=float, default=0.25, show_default=True,
-    help="How far the ends of a passage may move and be the same.",
+    help="Largest move of the ends of an unchanged passage.",
 )  # fmt: skip
 @click.option("--exit-code", is_flag=True, help="Exit with 1 if anything changed.")
 @json_option

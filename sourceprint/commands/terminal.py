@@ -179,7 +179,7 @@ class Commands(click.Group):
         except OSError as error:
             if error.filename is None:
                 _forget_output()
-                complain(f"standard input or output: {error.strerror}; see what it is redirected to")
+                complain(f"standard input or output: {error.strerror}; check its redirection")
             else:
                 complain(f"{printable(str(error.filename))}: {error.strerror}")
             ctx.exit(EXIT_INCOMPLETE)
@@ -265,7 +265,7 @@ def use_one_thread() -> None:
         os.environ.setdefault(name, "1")
 
 
-# --- what it prints ---------------------------------------------------------------------------------------------------
+# --- output -----------------------------------------------------------------------------------------------------------
 
 
 def note(text: str) -> None:

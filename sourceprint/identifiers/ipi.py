@@ -63,7 +63,9 @@ def validate(text: str) -> str:
         )
         raise ParameterError(f"IPI {quoted(text)}: must have at most {_LENGTH} digits, as in 00122619891{base}")
     if not code.strip("0"):
-        raise ParameterError(f"IPI {quoted(text)}: stands for nobody; leave it empty where the number is not known")
+        raise ParameterError(
+            f"IPI {quoted(text)}: is the number of nobody; leave the cell empty if the number is unknown"
+        )
     expect_check("IPI", text, code[9:], mod_101(code[:9]))
     return code
 

@@ -364,7 +364,7 @@ def expect_elsewhere(target: Path, place: Path) -> None:
     source, output = Path(os.path.realpath(place)), Path(os.path.realpath(target))
     in_run = output.is_relative_to(source) and output != source and output.relative_to(source).parts[0] in OURS
     if in_run or (output == source and source.is_file()):
-        raise EvidenceError(f"{printable(target)}: holds the results themselves; name another file")
+        raise EvidenceError(f"{printable(target)}: is the results file itself; name another file")
 
 
 def results_of(place: Path) -> tuple[ScanResult, ...]:

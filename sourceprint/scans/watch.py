@@ -211,7 +211,7 @@ def follow(
     """
     folders = [path for path in paths if path.is_dir()]
     if not folders:
-        raise ParameterError("there is no folder to follow among the paths given; make it, or scan without --watch")
+        raise ParameterError("--watch: no folder among the paths; name a folder, or scan without --watch")
     settled = SettledFiles(settle_seconds)
     mover = None
     if move_to is not None:

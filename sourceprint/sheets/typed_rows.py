@@ -48,7 +48,7 @@ def typed_rows(
     """
     name = printable(path)
     if path.exists() and not path.is_file():
-        raise RightsError(f"{name}: is no file that can be read twice; save the table as one")
+        raise RightsError(f"{name}: cannot be read twice; save the table as a regular file")
     digest = _digest(path)
     with open_sheet(path, RightsError, known=set(map(normalised, columns))) as sheet:
         if sheet.notes:

@@ -312,8 +312,8 @@ def test_a_name_is_safe_to_print() -> None:
     ("y", "message"),
     [
         (np.zeros((2, SR), np.float32), r"y has shape \(2, 11025\)"),
-        (np.full(SR, np.nan, np.float32), "non-finite samples; a finite mono signal is needed"),
-        (np.r_[np.zeros(SR), np.inf].astype(np.float32), "non-finite samples; a finite mono signal is needed"),
+        (np.full(SR, np.nan, np.float32), "non-finite samples; must be a finite mono signal"),
+        (np.r_[np.zeros(SR), np.inf].astype(np.float32), "non-finite samples; must be a finite mono signal"),
     ],
 )
 def test_signals_that_are_none_are_refused(y: Samples, message: str) -> None:
@@ -323,7 +323,7 @@ def test_signals_that_are_none_are_refused(y: Samples, message: str) -> None:
 
 @pytest.mark.parametrize("scales", [(), (0.0,), (1.0, -1.0)])
 def test_scales_that_are_none_are_refused(scales: tuple[float, ...]) -> None:
-    with pytest.raises(ParameterError, match=r"scales is .*; one or more positive numbers are needed"):
+    with pytest.raises(ParameterError, match=r"scales is .*; must be one or more positive numbers"):
         fingerprint_signal(music(20.0), scales=scales)
 
 

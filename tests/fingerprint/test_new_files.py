@@ -64,11 +64,11 @@ def test_a_link_in_the_place_of_a_file_is_refused_wherever_it_leads(tmp_path: Pa
     for number, target in enumerate((theirs / "a.txt", theirs, tmp_path / "nowhere", Path("itself3"))):
         place = tmp_path / f"itself{number}"
         place.symlink_to(target)
-        with pytest.raises(OutputError, match=rf"itself{number}: is a link, to .*; name the file itself, or remove"):
+        with pytest.raises(OutputError, match=rf"itself{number}: is a link to .*: name the file itself, or remove"):
             write(place)
         assert place.is_symlink()
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(OutputError, match="pipe: is a pipe, a socket or a disk, whose place no file may take"):
+    with pytest.raises(OutputError, match="pipe: is a pipe, a socket or a disk, which a file cannot replace"):
         expect_place(tmp_path / "pipe")
     with pytest.raises(OutputError, match="theirs: is a folder; name a file"):
         expect_place(theirs)

@@ -354,7 +354,7 @@ def wrong_role(header: dict[str, Any]) -> None:
 
 
 BAD: list[tuple[str, Callable[[Path, Path], Path], str]] = [
-    ("text", some_text, r"not a fingerprint file, whatever its name says; make one with `sourceprint fingerprint`"),
+    ("text", some_text, r"not a fingerprint file, despite its name; make one with `sourceprint fingerprint`"),
     ("short text", lambda _, target: cut(5)(some_text(target, target), target), r"not a fingerprint file, .*"),
     ("nothing", cut(0), r"empty file \(0 bytes\); copy or download it again"),
     ("cut in the magic", cut(5), r"truncated: 5 bytes are there, more are needed; copy it again, .*"),

@@ -69,7 +69,7 @@ def test_no_output_is_written_through_a_link(index: Path, victim: Path, tmp_path
     for leads_to in (victim / "file", tmp_path / "nowhere"):
         target.unlink(missing_ok=True)
         target.symlink_to(leads_to)
-        with pytest.raises(OutputError, match=r"out: is a link, to .*; name the file itself, or remove the link"):
+        with pytest.raises(OutputError, match=r"out: is a link to .*: name the file itself, or remove the link"):
             WRITERS[writer](index, target)
         assert target.is_symlink()
     assert contents(victim) == before

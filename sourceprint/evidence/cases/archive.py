@@ -84,7 +84,7 @@ def pack(members: Mapping[str, bytes]) -> bytes:
                 continue
             if len(members[name]) > limit:
                 raise EvidenceError(
-                    f"{name} would have {len(members[name])} bytes, and {limit} are the most that a case holds; leave "
+                    f"{name} would have {len(members[name])} bytes, a case holds at most {limit}; leave "
                     "the page out, or scan the file in parts"
                 )
             member = zipfile.ZipInfo(name)

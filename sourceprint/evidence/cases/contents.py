@@ -114,7 +114,7 @@ class Remarks:
         made_on, note, made_by = facts.get("made_on"), facts.get("note"), facts.get("made_by")
         version = made_by.get("version") if isinstance(made_by, dict) else None
         if not isinstance(version, str) or not (note is None or (isinstance(note, str) and note)):
-            raise ParameterError("note or version is no text")
+            raise ParameterError("note, version: must be texts")
         if made_on is None:
             return cls(None, note or "", version)
         try:

@@ -135,7 +135,9 @@ def _compare(result: ScanResult, trace: Trace, checked: Rechecked) -> None:
         for s in m.passages
     ]
     if len(stated) != len(found) or not all(map(_same_place, stated, found)):
-        raise VerificationError("the trace gives other passages than the result states; one of them was altered")
+        raise VerificationError(
+            "the passages of the trace differ from those of the result: one of the two was altered; scan the file again"
+        )
 
 
 def _placed(recording_id: str, *milliseconds: float) -> tuple[str, tuple[float, ...]]:

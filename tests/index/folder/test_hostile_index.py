@@ -163,7 +163,7 @@ def test_what_no_file_can_say_is_refused_found_and_repaired(tmp_path: Path, what
         use(folder)
     problems = verify_index(folder)
     assert problems
-    with pytest.raises(IndexDamagedError, match="what it holds is no sound index"):
+    with pytest.raises(IndexDamagedError, match="does not hold a sound index"):
         import_index(archive_of(folder), tmp_path / "new")
     assert not (tmp_path / "new").exists()
     assert repair_index(folder) == problems

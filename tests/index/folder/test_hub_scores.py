@@ -279,7 +279,7 @@ def test_a_damaged_file_is_found_taken_out_and_made_again(tmp_path: Path, harm: 
     assert (problem.path, problem.recordings, problem.n_recordings) == (path, (), 0)
     result = run("verify", index=folder)
     assert result.exit_code == 5
-    assert "it concerns no recording, and is computed again by the next add or remove" in result.stdout
+    assert "no recording is affected; the next add or remove computes it again" in result.stdout
     assert repair_index(folder) == [problem]
     index = Index.open(folder)
     assert index.snapshot().hubs == {}

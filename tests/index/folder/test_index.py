@@ -463,7 +463,7 @@ def test_opening_names_what_is_wrong(tmp_path: Path) -> None:
     with pytest.raises(IndexFormatError, match="a file, not a folder"):
         Index.create(tmp_path / "music" / "song.mp3", LAYERS)
     (tmp_path / "music" / "manifest.json").write_text('{"name": "an app"}')
-    with pytest.raises(IndexFormatError, match=r"manifest\.json is not that of a Sourceprint index"):
+    with pytest.raises(IndexFormatError, match=r"manifest\.json is not the manifest of a Sourceprint index"):
         Index.open(tmp_path / "music")
     Index.create(tmp_path / "index", LAYERS)
     with pytest.raises(CatalogueError, match="holds an index already"):

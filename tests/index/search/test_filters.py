@@ -89,7 +89,7 @@ def test_a_file_of_ids_that_cannot_be_used_is_refused(tmp_path: Path) -> None:
     (tmp_path / "latin").write_bytes(b"a\n\xe4\n")
     for name, message in (
         ("missing", "cannot be read"),
-        ("empty", "names no id; write one per line"),
+        ("empty", "holds no id; write one per line"),
         ("latin", "not UTF-8 .byte 0xe4 at position 2."),
     ):
         with pytest.raises(ParameterError, match=message):

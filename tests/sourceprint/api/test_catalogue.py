@@ -180,12 +180,12 @@ def test_samples_are_those_of_a_wav_file_of_floats(label: sourceprint.Catalogue,
         (np.zeros((2, 3, 4)), 44100, r"shape \(2, 3, 4\), must be \(n,\)"),
         (np.zeros((100, 100)), 44100, r"shape \(100, 100\), one axis must be that of 1-64 channels"),
         (np.zeros((2, 2)), 44100, r"shape \(2, 2\), one axis must be that of 1-64 channels"),
-        (np.zeros(0), 44100, r"shape \(0,\), holds no sample"),
+        (np.zeros(0), 44100, r"shape \(0,\), must have at least one sample"),
         (np.array([0.0, np.nan]), 44100, "holds NaN"),
         (np.array([0.0, 1e300]), 44100, "holds NaN, infinity or a number beyond 32 bits"),
-        ("a.wav", 44100, "sample_rate=44100: is for an array; a path states its own"),
-        (b"abc", 44100, "sample_rate=44100: is for an array; an encoded file states its own"),
-        (io.BytesIO(b"abc"), 44100, "sample_rate=44100: is for an array; a file object states its own"),
+        ("a.wav", 44100, "sample_rate=44100: is for arrays; a path has its own rate"),
+        (b"abc", 44100, "sample_rate=44100: is for arrays; an encoded file has its own rate"),
+        (io.BytesIO(b"abc"), 44100, "sample_rate=44100: is for arrays; a file object has its own rate"),
         (io.StringIO("abc"), None, "is a file object of text"),
         ([0.1, 0.2], 44100, "audio: is of type list"),
         ("https://host/a.mp3", None, "is a URL, and nothing is fetched"),
@@ -215,7 +215,7 @@ def test_what_a_scan_cannot_use_is_warned_of(label: sourceprint.Catalogue, tmp_p
     assert (missing.searched, missing.status) == (False, "decode_error")
     with pytest.warns(sourceprint.InputWarning, match="a folder without audio"), in_this_process():
         assert list(label.scan(tmp_path / "empty", run=tmp_path / "run")) == []
-    with pytest.raises(sourceprint.ParameterError, match="retry_failed=True: is about a scan that is kept"):
+    with pytest.raises(sourceprint.ParameterError, match="retry_failed=True: applies to a stored scan"):
         label.scan(tmp_path, retry_failed=True)
 
 
@@ -243,7 +243,7 @@ def test_recordings_are_added_replaced_and_removed(tmp_path: Path) -> None:
         assert made.info()["recordings"] == 1
         for wrong, error, message in [
             ({"id": "A-1", "replace": True}, sourceprint.UnknownRecordingError, "'A-1' is not in the index"),
-            ({}, sourceprint.ParameterError, "audio that has no name needs an id"),
+            ({}, sourceprint.ParameterError, "audio without a file name needs one"),
             ({"id": ""}, sourceprint.ParameterError, "id='': is empty"),
             ({"isrc": "nonsense"}, sourceprint.ParameterError, "nonsense"),
             ({"id": "x" * 513}, sourceprint.ParameterError, "must be a text of 1 to 512 characters"),

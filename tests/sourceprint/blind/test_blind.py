@@ -235,7 +235,7 @@ def test_a_grant_holds_from_its_first_day_to_its_last(made: Path) -> None:
         assert grant.terms == TERMS
     with pytest.raises(GrantError, match=r"for Tone Machines expired on 2026-12-31; ask label \(key "):
         check_grant(made / "blind", keys=made / "keys", today=date(2027, 1, 1))
-    with pytest.raises(GrantError, match="begins on 2026-03-01, and today is 2026-02-28; see to the clock"):
+    with pytest.raises(GrantError, match="begins on 2026-03-01, and today is 2026-02-28; check the clock"):
         check_grant(made / "blind", keys=made / "keys", today=date(2026, 2, 28))
     assert check_grant(made / "full", keys=made / "keys", today=TODAY) is None
     assert check_grant(made / "nothing", keys=made / "keys", today=TODAY) is None
@@ -247,15 +247,15 @@ def test_nothing_appears_when_the_grant_does_not_hold(made: Path, tmp_path: Path
     keys_of(tmp_path, OTHER)
     with pytest.raises(GrantError, match="expired on 2026-12-31"):
         take(archive, tmp_path / "b", keys, today=date(2027, 6, 1))
-    with pytest.raises(GrantError, match=rf"is by key {LABEL.public.id} \(label\), the key that is trusted is .*other"):
+    with pytest.raises(GrantError, match=rf"is by key {LABEL.public.id} \(label\), the trusted key is .*other"):
         take(archive, tmp_path / "b", keys, issuer=OTHER)
     for place in (no_keys, tmp_path / "keys"):
         with pytest.raises(GrantError, match=f"for Tone Machines, whose private key {TONE.public.id} is not in"):
             take(archive, tmp_path / "b", place)
-    with pytest.raises(ParameterError, match="a blind index; say whose it must be with --from"):
+    with pytest.raises(ParameterError, match="a blind index; name its issuer with --from"):
         import_index(archive, tmp_path / "b")
     export_index(made / "full", tmp_path / "full.tar")
-    with pytest.raises(ParameterError, match="not a blind index, so nobody signed it"):
+    with pytest.raises(ParameterError, match="not a blind index, so it has no signature"):
         take(tmp_path / "full.tar", tmp_path / "b", keys)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["full.tar", "keys"]
 
@@ -339,7 +339,7 @@ def test_a_grant_of_another_index_is_refused(made: Path, tmp_path: Path) -> None
     export_blind(made / "full", tmp_path / "b.tar", terms=terms, issuer=LABEL, secret=SECRET)
     take(tmp_path / "b.tar", tmp_path / "b", made / "keys")
     shutil.copy(made / "blind" / "grant.json", tmp_path / "b" / "grant.json")
-    with pytest.raises(GrantError, match="the blind index was altered, or the grant is that of another"):
+    with pytest.raises(GrantError, match="the blind index was altered, or the grant belongs to another"):
         check_grant(tmp_path / "b", keys=made / "keys", today=TODAY)
 
 

@@ -85,10 +85,10 @@ def test_a_recording_is_found_by_all_ids_that_it_had(index: Index, compacted: bo
 def test_an_id_may_be_taken_back_and_goes_to_no_other(index: Index) -> None:
     correct(index, [Correction("b", new_id="B1")])
     for taken in ("a", "b"):
-        with pytest.raises(DuplicateRecordingError, match="another recording has it, or had it before"):
+        with pytest.raises(DuplicateRecordingError, match="another recording has or had it"):
             correct(index, [Correction("c", title="x", new_id=taken)])
     assert index.snapshot().by_id("c").title == "Title c", "all or nothing"
-    with index.writer() as writer, pytest.raises(DuplicateRecordingError, match="has the id 'B1' since it was renamed"):
+    with index.writer() as writer, pytest.raises(DuplicateRecordingError, match="was renamed to 'B1'"):
         writer.add(Recording("b"), landmarks(9), replace=True)
     correct(index, [Correction("B1", new_id="b")])
     assert (ids(index), index.snapshot().manifest.renamed) == (["a", "b", "c"], {"B1": "b"})
@@ -152,7 +152,7 @@ def test_tags_change_with_and_after_a_rename_whatever_the_order(index: Index) ->
         (
             [Correction("a", title="1"), Correction("a", title="2")],
             ParameterError,
-            "'a' is corrected twice; say",
+            "'a' is corrected twice; keep",
         ),
     ],
 )
@@ -185,7 +185,7 @@ def test_a_sheet_says_what_is_right(index: Index, tmp_path: Path) -> None:
     sheet.write_text("id,title\na,1\nx,2\n", encoding="utf-8")
     with pytest.raises(UnknownRecordingError, match=r"right\.csv, line 3: recording 'x' is not in the index"):
         correct(index, read_corrections(sheet, ColumnMap())[0])
-    for text, message in (("title\nx\n", "which recordings are meant"), ("id\na\n", "no column to correct")):
+    for text, message in (("title\nx\n", "no column identifies the recordings"), ("id\na\n", "no column to correct")):
         sheet.write_text(text, encoding="utf-8")
         with pytest.raises(ParameterError, match=message):
             read_corrections(sheet, ColumnMap())

@@ -128,14 +128,18 @@ def pipe(folder: Path) -> Path:
 UNUSABLE: list[tuple[Maker, str, str]] = [
     (missing, "decode_error", r"no such file; check the spelling and the folder"),
     (zero_bytes, "decode_error", r"empty file \(0 bytes\); copy or download it again"),
-    (text, "decode_error", r"holds text, not audio, whatever its name says; give the recording itself"),
+    (text, "decode_error", r"holds text, not audio, despite its name; give the recording itself"),
     (random_bytes, "decode_error", r"\S.*"),
     (
         silence,
         "not_enough_music",
-        r"holds 0 landmarks in 5\.0 s; at least 8 are needed: it is silent, or a steady tone",
+        r"holds 0 landmarks in 5\.0 s; at least 8 are needed: it is silent or a steady tone; give audio with music",
     ),
-    (steady, "not_enough_music", r"holds 0 landmarks in 5\.0 s; at least 8 are needed: it is silent, or a steady tone"),
+    (
+        steady,
+        "not_enough_music",
+        r"holds 0 landmarks in 5\.0 s; at least 8 are needed: it is silent or a steady tone; give audio with music",
+    ),
     (blink, "too_short", r"holds 0\.05 s of audio; at least 0\.5 s are needed"),
     (header_only, "decode_error", r"\S.*"),
     (pipe, "decode_error", r"is a pipe or device, not a regular file; save the audio to a file first"),

@@ -170,7 +170,7 @@ def test_import_asks_whom_to_trust_and_whose_key_it_is(
 ) -> None:
     unnamed = run("import", made / "blind.tar", index=tmp_path / "b")
     assert unnamed.exit_code == 2
-    assert "say whose it must be with --from" in unnamed.stderr
+    assert "name its issuer with --from" in unnamed.stderr
     words = ("import", made / "blind.tar", "--from", made / "label" / "label.pub")
     stranger = run(*words, "--keys", made / "label", index=tmp_path / "b")
     assert stranger.exit_code == 5
@@ -296,7 +296,7 @@ def test_blind_exports_ask_for_what_they_need(made: Path, tmp_path: Path) -> Non
     shutil.copy(made / "tone" / "tone.pem", tmp_path / "two")
     several = export(made, tmp_path / "b.tar", "--keys", tmp_path / "two")
     assert (several.exit_code, (tmp_path / "b.tar").exists()) == (2, False)
-    assert "holds 2 private keys (label.pem, tone.pem); say which to sign with" in several.stderr
+    assert "holds 2 private keys (label.pem, tone.pem); name one of them" in several.stderr
     assert export(made, tmp_path / "b.tar", "--sign-with", made / "label" / "label.pem").exit_code == 0
 
 

@@ -96,7 +96,7 @@ def test_no_key_is_made_unasked_and_the_only_one_signs(made: Path, tmp_path: Pat
     create_key(folder, "another")
     several = run("evidence", made, "song", "-o", tmp_path / "c.zip")
     assert several.exit_code == 2
-    assert "holds 2 private keys (another.pem, key.pem); say which to sign with" in several.stderr
+    assert "holds 2 private keys (another.pem, key.pem); name one of them" in several.stderr
 
 
 @pytest.mark.parametrize(

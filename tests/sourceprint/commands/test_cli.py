@@ -188,7 +188,7 @@ def test_version() -> None:
         (["add"], "Missing argument 'PATH...'"),
         (["frobnicate"], "No such command 'frobnicate'"),
         (["match", "a.wav", "--json", "--jsonl"], "--json and --jsonl: give one of them"),
-        (["match", "a.wav", "--against", "s1"], "--against: names what --explain is to explain; give both"),
+        (["match", "a.wav", "--against", "s1"], "--against: names the recordings that --explain explains; give both"),
         (["list", "--json", "--jsonl"], "--json and --jsonl: give one of them"),
         (["match", "a.wav", "--jobs", "0"], "0 is not in the range x>=1"),
         (["match", "a.wav", "--max-false-per-1000h", "0"], "max_false_per_1000h=0.0: must be a number above 0"),
@@ -712,7 +712,7 @@ def test_a_reader_that_has_gone_is_no_error(shared: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("list >&-", "standard input or output: Bad file descriptor; see what it is redirected to"),
+        ("list >&-", "standard input or output: Bad file descriptor; check its redirection"),
         ("match - <&-", "standard input: cannot be read, or not kept in a file (Bad file descriptor); see what it is "
          "redirected from, and to the folder of temporary files (TMPDIR)"),
     ],

@@ -170,7 +170,7 @@ def test_sound_from_standard_input_is_added_under_an_id(tmp_path: Path, stolen: 
     new = tmp_path / "new"
     refused = run("add", "-", index=new, stdin=stolen)
     assert refused.exit_code == 2
-    assert "give what comes by standard input an id with --id, or a name with --name" in refused.stderr
+    assert "audio from standard input needs an id or a name; give --id or --name" in refused.stderr
     assert run("add", "-", "--id", "first", index=new, stdin=stolen).exit_code == 0
     assert run("add", "-", "--name", "second.wav", index=new, stdin=stolen + b"tail").exit_code == 0
     listed = json.loads(run("list", "--json", index=new).stdout)
@@ -183,7 +183,7 @@ def test_standard_input_is_refused_where_it_cannot_be_kept_or_named(tmp_path: Pa
     assert "Error: -: standard input cannot be taken here; save it to a file, and name that" in scanned.stderr
     named = run("match", tmp_path / "a.wav", "--name", "b.wav", index=index)
     assert named.exit_code == 2
-    assert "--name: is what to call sound from standard input; give the path - too" in named.stderr
+    assert "--name: names audio from standard input; give the path - too" in named.stderr
     for paths in ([tmp_path], [tmp_path / "a.wav", tmp_path / "b.wav"]):
         refused = run("add", "--id", "x", *paths, index=tmp_path / "new")
         assert (refused.exit_code, "--id: is the id of one recording" in refused.stderr) == (2, True)

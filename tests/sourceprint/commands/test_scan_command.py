@@ -238,7 +238,7 @@ def test_usage_errors_leave_nothing_behind(index: Path, shared: Path, tmp_path: 
     out = tmp_path / "run"
     cases: list[tuple[list[str | Path], int, str]] = [
         ([shared], 2, "Missing option '--out'"),
-        ([shared, "--out", out, "--move-to", "x"], 2, "--move-to moves files out of a folder that is followed"),
+        ([shared, "--out", out, "--move-to", "x"], 2, "--move-to: moves files out of a watched folder"),
         (["", "--out", out], 2, "PATH: is empty; a variable of the shell may not be set"),
         ([shared, "--out", shared / "a.wav"], 2, "a.wav: a file; give a folder for the run"),
         ([shared, "--out", shared], 2, "gen: no run, and not empty (it holds a.wav)"),
@@ -254,7 +254,7 @@ def test_usage_errors_leave_nothing_behind(index: Path, shared: Path, tmp_path: 
     assert list(tmp_path.iterdir()) == []
     watched = run("scan", shared / "a.wav", "--out", out, "--watch", index=index)
     assert watched.exit_code == 2
-    assert "there is no folder to follow among the paths given" in watched.stderr
+    assert "--watch: no folder among the paths" in watched.stderr
 
 
 # Interruptions.

@@ -514,9 +514,9 @@ def test_neither_a_pipe_nor_a_link_is_replaced_or_followed_and_a_device_is_writt
     before = sorted(path.name for path in tmp_path.iterdir())
     for place, what in (
         ("pipe", "is a pipe, a socket or a disk"),
-        ("out", "is a link, to pipe, and no output follows a link; name the file itself, or remove the link"),
-        ("link.csv", "is a link, to real.csv"),
-        ("lost.csv", "is a link, to nowhere.csv"),
+        ("out", "is a link to pipe; output is never written through links: name the file itself, or remove the link"),
+        ("link.csv", "is a link to real.csv"),
+        ("lost.csv", "is a link to nowhere.csv"),
     ):
         with pytest.raises(OutputError, match=what):
             write_export([], "csv", tmp_path / place, {}, replace=True)
@@ -542,7 +542,7 @@ def test_an_export_never_takes_the_place_of_what_it_is_made_from(tmp_path: Path)
     ):
         result = run("results", tmp_path / place, "--format", "csv", "-o", tmp_path / target, "--force")
         assert result.exit_code == 2
-        assert "holds the results themselves; name another file" in result.stderr
+        assert "is the results file itself; name another file" in result.stderr
     assert run("results", tmp_path / "run", "--format", "csv", "-o", tmp_path / "run" / "mine.csv").exit_code == 0
     assert (tmp_path / "run" / "results.jsonl").read_bytes() == kept
 
@@ -618,7 +618,7 @@ def test_folders_say_what_is_not_in_them(tmp_path: Path) -> None:
 def test_what_is_not_one_text_needs_a_place(form: str, tmp_path: Path) -> None:
     result = run("results", write_results(tmp_path / "r.jsonl", []), "--format", form)
     assert result.exit_code == 2
-    assert f"--format {form} is not one text: say with -o where to write it" in result.stderr
+    assert f"--format {form} is no single text: name its place with -o" in result.stderr
 
 
 @pytest.mark.parametrize("form", FORMATS)

@@ -84,7 +84,7 @@ def test_iswc_near_misses_are_refused_with_the_expected_digit(text: str, message
         (ipi.validate, "1.22619891E+08", "a spreadsheet has made a number of it"),
         (ipi.validate, "000122619891", "at most 11 digits"),
         (ipi.validate, "I-001068130-6", "shape of a base number, but a name number is wanted"),
-        (ipi.validate, "0", "stands for nobody; leave it empty"),
+        (ipi.validate, "0", "is the number of nobody; leave the cell empty"),
         (ipi.validate, "", "at most 11 digits"),
         (ipi.validate, "١٢٢", "at most 11 digits"),
         (ipi.validate_base, "I-001068130-5", "the check digit must be 6; it is 5"),

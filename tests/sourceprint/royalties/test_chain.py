@@ -500,7 +500,7 @@ def test_verify_and_head_say_what_holds_and_what_does_not(tmp_path: Path, monkey
     [
         ("nothing", 2, "no head of a chain"),
         ('{"schema": "sourceprint/statement/1"}', 6, "holds no head of a chain"),
-        ("{", 2, "is no JSON that can be read"),
+        ("{", 2, "is not valid JSON"),
     ],
 )
 def test_a_head_that_is_none_is_refused(tmp_path: Path, content: str, code: int, message: str) -> None:

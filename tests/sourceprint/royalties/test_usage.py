@@ -164,7 +164,7 @@ def test_a_file_that_is_missing_is_refused(tmp_path: Path) -> None:
 def test_what_can_be_read_once_only_is_refused(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "usage.csv")
     for path in (tmp_path, tmp_path / "usage.csv"):
-        with pytest.raises(RightsError, match="no file that can be read twice; save the table as one"):
+        with pytest.raises(RightsError, match="cannot be read twice; save the table as a regular file"):
             read_usage(path)
 
 

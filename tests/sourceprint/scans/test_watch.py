@@ -212,7 +212,7 @@ def test_files_named_beside_the_folder_are_scanned_at_the_start(tmp_path: Path) 
 
 
 def test_without_a_folder_there_is_nothing_to_follow(tmp_path: Path) -> None:
-    with pytest.raises(ParameterError, match="there is no folder to follow among the paths given"):
+    with pytest.raises(ParameterError, match="--watch: no folder among the paths"):
         followed(tmp_path, 1, paths=[put(tmp_path / "a.wav", b"a")])
 
 
