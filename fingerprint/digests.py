@@ -78,15 +78,13 @@ def canonical_json(value: Any, *, utf8: bool = False) -> bytes:
     return text.encode("utf-8")
 
 
-def exact_json(value: Any, *, known: bool = False) -> bytes:
+def exact_json(value: Any) -> bytes:
     """Return a document without decimals as canonical JSON in UTF-8; decimals and fractions go into it as text.
 
     Parameters
     ----------
     value : None, bool, int, str, list or dict
         The same types inside lists and dicts; keys of dicts are text.
-    known : bool
-        Whether it is known to hold nothing else, since it was looked through before; it is not done again then.
 
     Raises
     ------
@@ -99,7 +97,7 @@ def exact_json(value: Any, *, known: bool = False) -> bytes:
     >>> print(exact_json({"b": [1, None, True], "a": "é"}).decode())
     {"a":"é","b":[1,null,true]}
     """
-    if not known and not _is_exact(value):
+    if not _is_exact(value):
         _expect_exact(value, "value")
     return canonical_json(value, utf8=True)
 

@@ -19,7 +19,7 @@ from sourceprint.royalties.territories import validate_territory
 from sourceprint.royalties.uses.claims import Claim, Owners, claims_of
 from sourceprint.royalties.uses.overlap import Holding, resolve_overlaps, union_of_passages
 from sourceprint.royalties.uses.policy import Policy
-from sourceprint.royalties.uses.use import Use, use_to_json
+from sourceprint.royalties.uses.use import Use, use_bytes, use_to_json
 from sourceprint.scans.results import ScanResult
 
 __all__ = ["TrackOrigin", "attribute", "use_id"]
@@ -85,10 +85,12 @@ def use_id(use: Use) -> str:
     The id itself, the state, its rule and the revision of the rights play no part: a change of the rights that affects
     a use shows in its recording, works or passages, and any other revision leaves the use as it is.
     """
-    document = use_to_json(use)
-    for key in ("id", "state", "state_rule", "rights_revision"):
-        del document[key]
-    return "U" + hashlib.sha256(exact_json(document)).hexdigest()[:24]
+    try:
+        content = use_bytes(use, left_out=("id", "state", "state_rule", "rights_revision"))
+    except UnicodeEncodeError:
+        exact_json(use_to_json(use))  # names the text
+        raise
+    return "U" + hashlib.sha256(content).hexdigest()[:24]
 
 
 def _of_excluded(excluded: Iterable[Claim]) -> list[Holding]:

@@ -30,7 +30,7 @@ from sourceprint.royalties.uses.searches import Holds, ScanLog, TrackSearch, sea
 from sourceprint.royalties.uses.shares import UseShares
 from sourceprint.royalties.uses.states import StateChange, enter_changes, latest_states
 from sourceprint.royalties.uses.usage import Usage
-from sourceprint.royalties.uses.use import Use, use_to_json
+from sourceprint.royalties.uses.use import Use, use_bytes
 from sourceprint.royalties.uses.uses_text import AttributionReport
 from sourceprint.scans.results import ResultMatch, ScanResult
 
@@ -365,14 +365,13 @@ class AttributionEntry:
             "track_name": use.track_name,
             "generated_on": use.generated_on,
             "recording_id": use.recording_id,
-            "document": exact_json(use_to_json(use), known=True).decode(),  # its id was made of it
+            "document": use_bytes(use).decode(),
         }
 
 
 def _found_again(use: Use) -> bytes:
     """Return a key that is equal for a use of schema 1 and the same use as it is found today."""
-    document = use_to_json(replace(use, outcomes=(), candidates=()))
-    return exact_json({**document, "id": "", "state": "", "state_rule": "", "rights_revision": 0})
+    return use_bytes(replace(use, id="", outcomes=(), candidates=(), state="", state_rule="", rights_revision=0))
 
 
 def _isrcs(match: ResultMatch) -> set[str]:

@@ -8,7 +8,8 @@ divided without a rest being lost. As JSON, a use has the fields below, in this 
 schema 1 stated outcomes of licences in place of territories and candidates; it is read, and written as it was read.
 """
 
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable
+from dataclasses import dataclass, field, fields, replace
 from decimal import Decimal
 from typing import Any
 
@@ -16,7 +17,7 @@ import msgspec
 
 from sourceprint.royalties.money import Whole
 
-__all__ = ["STATES", "Use", "UsePassage", "use_from_json", "use_to_json"]
+__all__ = ["STATES", "Use", "UsePassage", "use_bytes", "use_from_json", "use_to_json"]
 
 SCHEMA = "sourceprint/use/2"
 _SCHEMA_1 = "sourceprint/use/1"
@@ -149,13 +150,30 @@ class Use:
 
 def use_to_json(use: Use) -> dict[str, Any]:
     """Return a use as plain JSON types."""
-    value: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(use))
+    value: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(_shaped(use)))
+    return value
+
+
+def use_bytes(use: Use, *, left_out: Iterable[str] = ()) -> bytes:
+    """Return a use as canonical JSON in UTF-8, but for some fields.
+
+    Raises
+    ------
+    UnicodeEncodeError
+        If a text in it is no Unicode.
+    """
+    shaped = _shaped(use)
+    for name in left_out:
+        del shaped[name]
+    return _CANONICAL.encode(shaped)
+
+
+def _shaped(use: Use) -> dict[str, Any]:
+    """Return the fields of a use by their names in JSON, in order; values are as they are."""
+    named = _FIELDS_1 if use.outcomes else _FIELDS_2
     shaped: dict[str, Any] = {"schema": _SCHEMA_1 if use.outcomes else SCHEMA, "id": use.id}
-    shaped["track"] = {name: value[one] for one, name in _TRACK.items()}
-    shaped |= {_NAMES.get(one, one): part for one, part in value.items() if one not in _TRACK}
-    for left_out in ("territories", "candidates") if use.outcomes else ("outcomes",):
-        del shaped[left_out]
-    return shaped
+    shaped["track"] = {name: getattr(use, one) for one, name in _TRACK.items()}
+    return shaped | {name: getattr(use, one) for one, name in named}
 
 
 def use_from_json(value: dict[str, Any]) -> Use:
@@ -184,3 +202,13 @@ def _contenders(value: dict[str, Any]) -> tuple[str, ...]:
     if value["recording_id"] or value["layer"] != "recording":
         return ()
     return tuple(sorted({name for span in value["spans"] for name in span[4] if not name.startswith("asset:")}))
+
+
+def _named(*left_out: str) -> list[tuple[str, str]]:
+    """Return the fields that JSON has beside the table `track`, with their names there."""
+    skipped = {"id", *_TRACK, *left_out}
+    return [(one.name, _NAMES.get(one.name, one.name)) for one in fields(Use) if one.name not in skipped]
+
+
+_FIELDS_1, _FIELDS_2 = _named("territories", "candidates"), _named("outcomes")
+_CANONICAL = msgspec.json.Encoder(order="sorted")

@@ -10,12 +10,14 @@ from typing import Any
 
 import pytest
 
+from fingerprint.digests import exact_json
+from fingerprint.errors import ParameterError
 from sourceprint.royalties.rights.licences import Scope
 from sourceprint.royalties.rights.rights import Rights
 from sourceprint.royalties.uses.attribution import TrackOrigin, attribute, use_id
 from sourceprint.royalties.uses.scans import ScanFile
 from sourceprint.royalties.uses.shares import UseShares
-from sourceprint.royalties.uses.use import Use, use_from_json, use_to_json
+from sourceprint.royalties.uses.use import Use, use_bytes, use_from_json, use_to_json
 from sourceprint.scans.results import ScanResult
 from tests.royalty_records import LICENSEE, a_licence, a_match, a_passage, a_policy, a_scan_result, some_rights
 
@@ -46,6 +48,17 @@ def test_a_plain_match_is_a_claimed_use_with_all_that_is_known(scanned: Any) -> 
     assert (use.territories, use.candidates, use.outcomes) == (("DE", "US"), (), ())
     assert (use.generated_on, use.purpose, use.licensee) == ("2026-07-14", "generate", LICENSEE)
     assert use_from_json(use_to_json(use)) == use
+
+
+@pytest.mark.parametrize("outcomes", [(), (("DE", "licensed", "L1", ""),)])
+def test_the_bytes_of_a_use_are_its_canonical_json_whatever_its_texts(scanned: Any, outcomes: Any) -> None:
+    (use,) = uses_of(scanned(a_match("R1", a_passage(1_000, 9_000, 50_000, p_false=1e-9))))
+    text = "".join(map(chr, [*range(0x300), 0x2028, 0xFB00, 0x1F600]))
+    odd = replace(use, track_name=text, state_rule=text, territories=(text, "DE"), outcomes=outcomes)
+    assert use_bytes(odd) == exact_json(use_to_json(odd))
+    assert use_id(odd) == use_id(replace(odd, id="U1", state="review", state_rule="", rights_revision=7))
+    with pytest.raises(ParameterError, match="cannot be written as UTF-8"):
+        use_id(replace(use, track_name="half \ud800"))
 
 
 @pytest.mark.parametrize(
