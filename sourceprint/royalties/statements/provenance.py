@@ -5,6 +5,8 @@ them in one place, and are checked with it. The policy, the rights and the state
 chain up to the statement's head covers them.
 """
 
+import hashlib
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +15,7 @@ from sourceprint.royalties.statements.amounts.lines import key_of
 from sourceprint.royalties.statements.files.statement_json import plain
 from sourceprint.royalties.statements.statement import InputDigests, Statement
 from sourceprint.royalties.uses.usage import UsageRow
-from sourceprint.royalties.uses.use import use_to_json
+from sourceprint.royalties.uses.use import Use, use_bytes
 
 __all__ = ["identified", "input_digests", "same_inputs"]
 
@@ -24,7 +26,7 @@ def input_digests(statement: Statement, before: str) -> InputDigests:
         usage=_digest([statement.usage_sha256, plain(statement.usage)]),
         rates=_digest([statement.fx_sha256, plain(statement.conversions)]),
         licences=_digest(plain(statement.licences)),
-        uses=_digest([use_to_json(use) for use in statement.uses]),
+        uses=_digest_of_uses(statement.uses),
         policy=statement.policy_digest,
         earlier=before,
     )
@@ -79,3 +81,12 @@ def _inputs(statement: Statement) -> list[Any]:
 
 def _digest(value: Any) -> str:
     return digest_of(canonical_json(value, utf8=True))
+
+
+def _digest_of_uses(uses: Iterable[Use]) -> str:
+    """Return the digest of uses as a list in canonical JSON, which is never whole in memory."""
+    digest = hashlib.sha256(b"[")
+    for number, use in enumerate(uses):
+        digest.update((b"," if number else b"") + use_bytes(use))
+    digest.update(b"]")
+    return f"sha256:{digest.hexdigest()}"

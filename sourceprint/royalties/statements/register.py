@@ -19,10 +19,9 @@ from sourceprint.royalties.rights.schema import statement as statement_table
 from sourceprint.royalties.statements.amounts.lines import KINDS
 from sourceprint.royalties.statements.files.statement_json import (
     CarriedOn,
+    bytes_and_digest,
     parse_carried,
     parse_statement,
-    statement_bytes,
-    statement_digest,
 )
 from sourceprint.royalties.statements.statement import Statement
 from sourceprint.royalties.uses.usage import NOT_SCANNED
@@ -176,6 +175,7 @@ def carried_from(connection: Connection, row_id: int) -> CarriedOn:
 
 def keep_statement(connection: Connection, statement: Statement, issued_by: str, issued_at: str) -> int:
     """Enter a statement and return its row; when, in UTC, is as `sourceprint.royalties.rights.database.timestamp`."""
+    document, digest = bytes_and_digest(statement)
     connection.execute(
         insert(statement_table).values(
             id=statement.id,
@@ -187,8 +187,8 @@ def keep_statement(connection: Connection, statement: Statement, issued_by: str,
             issued_on=statement.issued_on,
             issued_at=issued_at,
             issued_by=issued_by,
-            document=statement_bytes(statement).decode(),
-            digest=statement_digest(statement),
+            document=document.decode(),
+            digest=digest,
         )
     )
     query = select(statement_table.c.row_id).where(statement_table.c.id == statement.id)

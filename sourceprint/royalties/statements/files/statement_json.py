@@ -36,11 +36,12 @@ from sourceprint.royalties.statements.amounts.lines import KINDS
 from sourceprint.royalties.statements.files.later_fields import left_out
 from sourceprint.royalties.statements.files.statement_v1 import SCHEMA_1, from_schema_1
 from sourceprint.royalties.statements.statement import SCHEMA, Balance, Statement
-from sourceprint.royalties.uses.use import use_from_json, use_to_json
+from sourceprint.royalties.uses.use import use_bytes, use_from_json
 from sourceprint.signatures import PublicKey
 
 __all__ = [
     "CarriedOn",
+    "bytes_and_digest",
     "parse_carried",
     "parse_statement",
     "plain",
@@ -81,8 +82,7 @@ class CarriedOn:
 
 def statement_to_json(statement: Statement) -> dict[str, Any]:
     """Return a statement as plain JSON types, without `digest`; `statement_from_json` is the inverse."""
-    value: dict[str, Any] = strict_json(bytes(_encoded(statement)))
-    value.pop("digest", None)
+    value: dict[str, Any] = strict_json(bytes(_encoded(statement)[0]))
     return value
 
 
@@ -130,7 +130,7 @@ def statement_digest(statement: Statement) -> str:
     """Return "sha256:" and the digest of a statement: of its canonical JSON without the field `digest`."""
     if statement.document:
         return str(strict_json(statement.document)["digest"])
-    return digest_of(_encoded(statement))
+    return digest_of(_encoded(statement)[0])
 
 
 def statement_bytes(statement: Statement) -> bytes:
@@ -141,7 +141,17 @@ def statement_bytes(statement: Statement) -> bytes:
     StatementError
         If a text in it is no Unicode, and so cannot be written.
     """
-    return statement.document or bytes(_encoded(statement, digest=statement_digest(statement)))
+    return bytes_and_digest(statement)[0]
+
+
+def bytes_and_digest(statement: Statement) -> tuple[bytes, str]:
+    """Return `statement_bytes` and `statement_digest` of a statement, which is encoded once."""
+    if statement.document:
+        return statement.document, statement_digest(statement)
+    encoded, place = _encoded(statement)
+    digest = digest_of(encoded)
+    encoded[place:place] = f',"digest":"{digest}"'.encode()
+    return bytes(encoded), digest
 
 
 def parse_statement(data: bytes) -> Statement:
@@ -221,18 +231,42 @@ def _statement(document: Any, source: bytes = b"") -> Statement:
     return statement
 
 
-def _encoded(statement: Statement, digest: str = "") -> bytes | bytearray:
+def _encoded(statement: Statement) -> tuple[bytearray, int]:
+    """Return the canonical JSON of a statement without `digest`, and where in it that goes.
+
+    It is made record by record: no second copy of all lines is ever in memory.
+    """
     if statement.document:
-        return statement.document
-    encoded = bytearray()
+        value = strict_json(statement.document)
+        del value["digest"]
+        return bytearray(_canonical(value)), 0
+    encoded, place = bytearray(), 0
     try:
-        values = {one.name: left_out(getattr(statement, one.name)) for one in _FIELDS}
-        uses = [msgspec.Raw(_ENCODER.encode(use_to_json(use))) for use in statement.uses]
-        _ENCODER.encode_into(_Document(schema=SCHEMA, **values, uses=uses, digest=digest), encoded)
+        for name in _IN_ORDER:
+            if name == "digest":
+                place = len(encoded)
+                continue
+            value = SCHEMA if name == "schema" else getattr(statement, name)
+            if name in _DEFAULTS and value == _DEFAULTS[name]:
+                continue
+            encoded += f',"{name}":'.encode()
+            if isinstance(value, tuple):
+                encode = use_bytes if name == "uses" else _record_bytes
+                for number, one in enumerate(value):
+                    encoded += b"," if number else b"["
+                    encoded += encode(one)
+                encoded += b"]" if value else b"[]"
+            else:
+                encoded += _record_bytes(value)
     except UnicodeEncodeError as error:
         raise _no_unicode(error) from error
-    encoded += b"\n"
-    return encoded
+    encoded[:1] = b"{"
+    encoded += b"}\n"
+    return encoded, place
+
+
+def _record_bytes(value: Any) -> bytes:
+    return _ENCODER.encode(left_out(value))
 
 
 def _with_digest(value: dict[str, Any]) -> bytes:
@@ -274,6 +308,8 @@ def _value(kind: type, text: Any) -> Any:
     return Fraction(int(numerator), int(denominator))
 
 
+_IN_ORDER = sorted(("schema", "uses", "digest", *(one.name for one in _FIELDS)))
+_DEFAULTS = {one.name: one.default for one in _FIELDS if one.default is not MISSING}
 _ENCODER = msgspec.json.Encoder(enc_hook=_text, order="sorted")
 _DECODER = msgspec.json.Decoder(_Document, dec_hook=_value)
 _Carried: Any = msgspec.defstruct(
