@@ -13,13 +13,12 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from fingerprint.digests import exact_json
 from sourceprint.royalties.rights.rights import Rights
 from sourceprint.royalties.territories import validate_territory
 from sourceprint.royalties.uses.claims import Claim, Owners, claims_of
 from sourceprint.royalties.uses.overlap import Holding, resolve_overlaps, union_of_passages
 from sourceprint.royalties.uses.policy import Policy
-from sourceprint.royalties.uses.use import Use, use_bytes, use_to_json
+from sourceprint.royalties.uses.use import Use, use_bytes
 from sourceprint.scans.results import ScanResult
 
 __all__ = ["TrackOrigin", "attribute", "use_id"]
@@ -85,11 +84,7 @@ def use_id(use: Use) -> str:
     The id itself, the state, its rule and the revision of the rights play no part: a change of the rights that affects
     a use shows in its recording, works or passages, and any other revision leaves the use as it is.
     """
-    try:
-        content = use_bytes(use, left_out=("id", "state", "state_rule", "rights_revision"))
-    except UnicodeEncodeError:
-        exact_json(use_to_json(use))  # names the text
-        raise
+    content = use_bytes(use, left_out=("id", "state", "state_rule", "rights_revision"))
     return "U" + hashlib.sha256(content).hexdigest()[:24]
 
 
