@@ -90,7 +90,7 @@ def attribute(
 ) -> None:
     """Turn matches into uses: owner, length, licence.
 
-    RESULTS is the output of `sourceprint match --jsonl`, or the results.jsonl of a scan. The policy resolves overlaps,
+    RESULTS is the folder of a scan, or the output of `sourceprint match --jsonl`. The policy resolves overlaps,
     and licences apply as of the day of generation. Every use is kept with its state and the rule for it; entering the
     same results again changes nothing. Uses that a later scan of a track no longer finds are superseded, if that scan
     searched every recording that the earlier one found there: --index looks them up. Where a party would lose an amount
@@ -108,6 +108,7 @@ def attribute(
     from sourceprint.royalties.uses.policy import load_policy
     from sourceprint.royalties.uses.usage import read_usage
     from sourceprint.royalties.uses.uses_text import report_text, report_to_json
+    from sourceprint.scans.run_folder import RESULTS
 
     expect_many_records()
     if index is not None:
@@ -116,7 +117,7 @@ def attribute(
     announced = Announcement(database, licensee, today(), dry_run, accepted)
     report = attribute_results(
         database,
-        results,
+        results / RESULTS if (results / RESULTS).is_file() else results,
         load_policy(policy),
         licensee=licensee,
         usage=None if usage is None else read_usage(usage),

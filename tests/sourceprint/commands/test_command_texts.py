@@ -117,7 +117,7 @@ rights new-licence blank.toml
 rights new-policy equal.toml --like equal
 rights optin --purpose train --territory DE
 rights export exported
-attribute run/results.jsonl --policy matched-seconds --licensee P-TONE --usage usage.csv
+attribute run --policy matched-seconds --licensee P-TONE --usage usage.csv
 uses list --licensee P-TONE
 usage enter usage.csv --licensee P-TONE --period 2026-Q3
 usage list --licensee P-TONE
