@@ -164,6 +164,6 @@ def _require_key(grant: Grant, keys: Path) -> None:
     others = f" ({'; '.join(unusable)})" if unusable else ""
     raise GrantError(
         f"the grant is for {printable(grant.terms.licensee)}, whose private key {wanted.id} is not in "
-        f"{printable(keys)}{others}; name the folder that has it (SOURCEPRINT_KEYS), or ask {grant.issuer.name} (key "
-        f"{grant.issuer.id}) for a grant of your own"
+        f"{printable(keys)}{others}; name the folder that has it (SOURCEPRINT_KEYS, in Python `keys=`), or ask "
+        f"{grant.issuer.name} (key {grant.issuer.id}) for a grant of your own"
     )

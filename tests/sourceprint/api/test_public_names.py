@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib.metadata
 import inspect
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -87,3 +88,41 @@ def test_import_loads_nothing() -> None:
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=300, check=True
     )
     assert done.stdout.splitlines() == ["", "fingerprint fingerprint.errors index sourceprint"]
+
+
+OF_COMMANDS = {
+    "index.folder.transfer": "export and import",
+    "sourceprint.outputs": "where commands write",
+    "sourceprint.lists": "only where a command reads a list: `ColumnMap.by_options`",
+    "sourceprint.sheets.columns": "as lists",
+    "sourceprint.sheets.workbooks": "as lists; names the remedy for Python first",
+}
+OPTION = re.compile(r"(?<![\w-])--[a-z]")
+
+
+def modules_behind_python() -> dict[str, ast.Module]:
+    """Return the modules that the names of `import sourceprint` use, directly or not, without commands."""
+    todo, found = [f"sourceprint.api.{path.stem}" for path in (ROOT / "sourceprint" / "api").glob("*.py")], {}
+    while todo:
+        name = todo.pop()
+        path = ROOT.joinpath(*name.split(".")).with_suffix(".py")
+        if name in found or name.startswith("sourceprint.commands") or not path.is_file():
+            continue
+        found[name] = tree = ast.parse(path.read_text(encoding="utf-8"))
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom):
+                todo += [str(node.module), *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return found
+
+
+def test_messages_behind_python_name_no_option_of_a_command() -> None:
+    behind = modules_behind_python()
+    assert {"index.search.filters", "sourceprint.gate.check", "fingerprint.spf_files"} <= behind.keys()
+    assert behind.keys() > OF_COMMANDS.keys()
+    for name, tree in behind.items():
+        told = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}  # docstrings
+        texts = [node for node in ast.walk(tree) if isinstance(node, ast.Constant) and id(node) not in told]
+        for node in texts:
+            text = re.sub(r"`sourceprint [^`]*`", "", node.value) if isinstance(node.value, str) else ""
+            is_option = OPTION.search(text) is not None and name not in OF_COMMANDS
+            assert not is_option, f"{name}:{node.lineno}: {text!r}; name the argument, or the whole command"
