@@ -1,12 +1,12 @@
 """Worlds for the properties of money: the draws, as the oracle has them, and the same in the product's records.
 
 Three recordings perform two works; four parties own them; up to three licences of overlapping scopes pay for them in
-three territories.
+three territories and two currencies, and one more pays a pool for training on those that are opted in.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import date, timedelta
 from fractions import Fraction
@@ -15,15 +15,18 @@ from typing import Any
 from hypothesis import strategies as st
 
 from sourceprint.royalties.deal_terms import Advance, DealTerms, Guarantee
+from sourceprint.royalties.deal_terms import Pool as ProductPool
 from sourceprint.royalties.money import Amount
 from sourceprint.royalties.periods import Period
 from sourceprint.royalties.rate_tiers import Tier
 from sourceprint.royalties.rights import licences as product
 from sourceprint.royalties.rights import records
+from sourceprint.royalties.statements.amounts.exchange import Rates
+from sourceprint.royalties.statements.statement import Conversion
 from sourceprint.royalties.territories import EVERYWHERE, Territories
 from sourceprint.royalties.uses.policy import parse_policy, shipped_policy
 from sourceprint.royalties.uses.usage import UsageRow
-from tests.money_oracle import MASTER, Licence, Quarter, Row, Share, Terms
+from tests.money_oracle import MASTER, STATED, Choice, Licence, Pool, Quarter, Row, Share, Terms
 from tests.royalty_records import a_licence, a_rate_card, a_share, sha_of
 
 WORKS = {"R1": ("W1",), "R2": ("W2",), "R3": ("W1", "W2")}
@@ -34,6 +37,8 @@ HALF, QUARTER = Fraction(1, 2), Fraction(1, 4)
 GUARANTEES = [None, None, (1_000, "quarter"), (2_000, "year")]
 TIERED_RATES = {"LIC-LABEL": 31, "LIC-PUBLISHER": 37, "LIC-EVERYTHING": 41, "LIC-PARTY": 43}  # no two ever equal
 ADVANCES = [None, (700, date(2026, 1, 15), Fraction(1)), (50, date(2026, 1, 1), HALF)]
+LENGTHS = {"R1": Fraction(100), "R2": Fraction(200), "R3": Fraction(700)}  # seconds
+RATES = {("USD", quarter): Fraction(900 + 7 * quarter.number, 1000) for quarter in QUARTERS}  # of exchange, to EUR
 METHODS = 'methods = ["matched-seconds", "fixed-fee"]'
 POLICY = parse_policy(shipped_policy("matched-seconds").replace('methods = ["matched-seconds"]', METHODS), name="both")
 
@@ -86,6 +91,35 @@ def terms_of(draw: st.DrawFn, scope: dict[str, Any], rights: dict[str, Fraction]
     )
 
 
+choices = st.tuples(
+    st.sampled_from(sorted(WORKS)),
+    st.builds(
+        Choice,
+        is_in=st.sampled_from([True, True, False]),
+        first=st.one_of(st.none(), days),
+        weight=st.sampled_from([Fraction(0), Fraction(1), HALF, Fraction(5, 2)]),
+    ),
+)
+
+
+@st.composite
+def pools(draw: st.DrawFn) -> Pool | None:
+    """Return a licence for training, or none."""
+    if not draw(st.booleans()):
+        return None
+    return Pool(
+        id="LIC-TRAIN",
+        licensor="P-B",
+        amount=draw(st.sampled_from([1_000, 77_777])),
+        period=draw(st.sampled_from(["quarter", "quarter", "year"])),
+        division=draw(st.sampled_from(["equal", "seconds", "weights"])),
+        territory=draw(st.sampled_from(TERRITORIES)),
+        rights={MASTER: HALF, MECHANICAL: QUARTER, PERFORMING: QUARTER},
+        recordings=draw(st.sampled_from([frozenset[str](), frozenset({"R1", "R3"})])),
+        currency=draw(st.sampled_from([STATED, "USD"])),
+    )
+
+
 @st.composite
 def licences(draw: st.DrawFn) -> list[Licence]:
     """Return a label's licence, a publisher's, and one for everything; one or two of them, or all."""
@@ -114,6 +148,8 @@ def licences(draw: st.DrawFn) -> list[Licence]:
             own: dict[str, Any] = {tiered: rate}
             terms = replace(terms, **own, tiers=tiers, per_usage=True)
         first = draw(st.sampled_from([date(2026, 1, 1), date(2026, 1, 1), date(2026, 2, 15)]))
+        # An amount that stands beside another licence's, or is converted once for all periods, is in one currency.
+        currency = STATED if minimum else draw(st.sampled_from([STATED, STATED, "USD"]))
         found.append(
             Licence(
                 name,
@@ -122,9 +158,10 @@ def licences(draw: st.DrawFn) -> list[Licence]:
                 last=draw(st.sampled_from([None, None, date(2026, 8, 31)])),
                 minimum=minimum,
                 guarantee=draw(st.sampled_from(GUARANTEES)),
-                advance=draw(st.sampled_from(ADVANCES)),
+                advance=draw(st.sampled_from(ADVANCES)) if currency == STATED else None,
                 tiered=tiered,
                 tiers_period=draw(st.sampled_from(["statement", "quarter", "year", "term", "term"])) if tiered else "",
+                currency=currency,
             )
         )
     return sorted(found, key=lambda licence: licence.id)
@@ -163,6 +200,7 @@ def as_terms(licence: Licence, terms: Terms) -> product.Licence:
         ),
         conditions=product.Conditions(max_consecutive_ms=None if terms.longest is None else int(terms.longest * 1000)),
         rate_card=a_rate_card(
+            currency=licence.currency,
             rights=tuple(sorted((right, millionths(part)) for right, part in terms.rights.items())),
             royalty_millionths=None if terms.royalty is None else millionths(terms.royalty),
             per_second=terms.per_second,
@@ -188,6 +226,46 @@ def as_licence(licence: Licence) -> product.Licence:
     return replace(as_terms(licence, terms), amendments=amendments)
 
 
+def as_pool(pool: Pool) -> product.Licence:
+    """Return the product's licence for training."""
+    return a_licence(
+        pool.id,
+        licensor=pool.licensor,
+        valid_to=None,
+        purposes=("train",),
+        scope=product.Scope(not pool.recordings, recordings=tuple(sorted(pool.recordings))),
+        rate_card=a_rate_card(
+            currency=pool.currency,
+            rights=tuple(sorted((right, millionths(part)) for right, part in pool.rights.items())),
+            royalty_millionths=None,
+            per_second=None,
+            per_match=None,
+            minimum_payout=pool.minimum,
+        ),
+        deal=DealTerms(training=ProductPool(pool.amount, pool.period, pool.division, pool.territory)),
+    )
+
+
+def as_choices(choices: Mapping[str, Choice]) -> list[records.OptChoice]:
+    return [
+        records.OptChoice(
+            f"O-{recording}",
+            "recording",
+            recording,
+            "in" if choice.is_in else "out",
+            ("train",),
+            valid_from=choice.first,
+            weight_millionths=millionths(choice.weight) if choice.is_in else None,
+        )
+        for recording, choice in sorted(choices.items())
+    ]
+
+
+def as_rates(rates: Mapping[tuple[str, Quarter], Fraction]) -> Rates:
+    quotes = [Conversion(source, STATED, rate, day.last.isoformat(), "ECB") for (source, day), rate in rates.items()]
+    return Rates(tuple(quotes), "f" * 64)
+
+
 def as_shares(shares: Iterable[Share]) -> list[records.Share]:
     return [
         a_share(
@@ -209,7 +287,7 @@ def as_period(quarter: Quarter) -> Period:
 
 def as_row(row: Row, *, by_digest: bool) -> UsageRow:
     day = row.used_on.isoformat() if row.used_on else ""
-    currency = "" if row.revenue is None else "EUR"
+    currency = "" if row.revenue is None else row.currency
     return UsageRow(
         sha_of(row.track) if by_digest else row.track, row.territory, row.usages, row.revenue, currency, used_on=day
     )

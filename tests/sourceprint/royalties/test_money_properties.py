@@ -1,8 +1,8 @@
-"""Statements agree with an auditor who computes from scratch, after any events between (`tests.money_oracle`).
+"""Statements agree with an auditor who computes from scratch, after any events between (`tests.money_books`).
 
 Hypothesis plays a year of an invented licensee: tracks are attributed and scanned again, people decide, shares are sold
-and corrected, licences amended, usage reported and restated, statements issued. After each issue every line, every
-share that no licence permits, every adjustment and every payment is compared with the oracle.
+and corrected, recordings opted in and out, licences amended, usage reported and restated, statements issued. After each
+issue every line, every share that no licence permits, every adjustment and every payment is compared with the oracle.
 SOURCEPRINT_MONEY_EXAMPLES asks for more examples than the gate takes.
 """
 
@@ -36,23 +36,30 @@ from sourceprint.royalties.statements.statement import Statement
 from sourceprint.royalties.uses.ledger import attribute_results, current_uses
 from sourceprint.royalties.uses.states import TRANSITIONS, change_state
 from sourceprint.royalties.uses.usage import Usage
-from tests import money_oracle as oracle
-from tests.money_oracle import Key, Licence, Quarter, Row, Share, Use, World
+from tests import money_books as auditor
+from tests.money_oracle import STATED, Choice, Key, Licence, Pool, Quarter, Row, Share, Use, World, first_state
 from tests.money_worlds import (
     FIRST_OWNERS,
+    LENGTHS,
     POLICY,
     QUARTERS,
+    RATES,
     TERRITORIES,
     WORKS,
     Track,
+    as_choices,
     as_licence,
     as_period,
+    as_pool,
+    as_rates,
     as_row,
     as_shares,
+    choices,
     days,
     in_cents,
     licences,
     owned,
+    pools,
     rates,
     splits,
     tracks,
@@ -78,8 +85,21 @@ class Money(RuleBasedStateMachine):
 
     empty: Path
 
-    @initialize(drawn=licences(), order=st.permutations(QUARTERS), first=st.lists(tracks, min_size=3, max_size=3))
-    def open(self, drawn: list[Licence], order: list[Quarter], first: list[Track]) -> None:
+    @initialize(
+        drawn=licences(),
+        pool=pools(),
+        order=st.permutations(QUARTERS),
+        first=st.lists(tracks, min_size=3, max_size=3),
+        chosen=st.lists(choices, min_size=2, max_size=3),
+    )
+    def open(
+        self,
+        drawn: list[Licence],
+        pool: Pool | None,
+        order: list[Quarter],
+        first: list[Track],
+        chosen: list[tuple[str, Choice]],
+    ) -> None:
         self.folder = Path(tempfile.mkdtemp())
         self.database = Database.open(shutil.copyfile(self.empty, self.folder / "rights.sqlite"))
         self.moment = NOW
@@ -88,12 +108,20 @@ class Money(RuleBasedStateMachine):
         self.decided: set[tuple[str, str]] = set()
         self.stated: list[tuple[Quarter, Statement]] = []
         self.paid: dict[str, Fraction] = defaultdict(Fraction)
-        self.within = SHARED_OUT if any(licence.tiered for licence in drawn) else Fraction(0)
+        self.within = SHARED_OUT if pool or any(licence.tiered for licence in drawn) else Fraction(0)
         self.minimum: dict[str, int] = {}
-        self.world = World(works=WORKS, licences=drawn)
+        self.world = World(works=WORKS, licences=drawn, lengths=LENGTHS, rates=RATES)
+        if pool is not None:
+            self.world.pool = replace(pool, minimum=max(licence.minimum for licence in drawn))
+            self.world.choices = dict(chosen)
         for subject, right, holders in FIRST_OWNERS:
             self.world.shares += [Share(subject, right, party, part) for party, part in holders.items()]
-        rights = some_rights(WORKS, owner_of={"R1": "P-A", "R2": "P-B", "W1": "P-PUB", "W2": "P-WRITER"}, licences=())
+        rights = some_rights(
+            WORKS,
+            owner_of={"R1": "P-A", "R2": "P-B", "W1": "P-PUB", "W2": "P-WRITER"},
+            licences=(),
+            recording_fields={recording: {"duration_ms": int(1000 * length)} for recording, length in LENGTHS.items()},
+        )
         store_rights(self.database, replace(rights, master_shares={}, work_shares={}))
         self.enter_rights()
         self.to_state = order
@@ -109,6 +137,8 @@ class Money(RuleBasedStateMachine):
     def enter_rights(self) -> None:
         """Bring shares and licences on file in line with those of the oracle."""
         kept: list[Record] = [*as_shares(self.world.shares), *map(as_licence, self.world.licences)]
+        if self.world.pool is not None:
+            kept += [as_pool(self.world.pool), *as_choices(self.world.choices)]
         tables: dict[Table, list[dict[str, object]]] = defaultdict(list)
         for record in kept:
             tables[table_of(record)].append(row_of(record))
@@ -130,7 +160,7 @@ class Money(RuleBasedStateMachine):
         self.scanned[name] = [(recording, *one) for recording, one in sorted(found.items())]
         for recording, length, confidence in self.scanned[name]:
             seconds = Fraction(length, 1000)
-            state = oracle.first_state(seconds, confidence)
+            state = first_state(seconds, confidence)
             self.world.uses[name, recording] = Use(name, recording, seconds, state, day, territories)
         self.enter_scan(name)
 
@@ -163,7 +193,7 @@ class Money(RuleBasedStateMachine):
         self.scanned[track][0] = (recording, length + moved, confidence)
         before = self.world.uses[track, recording]
         seconds = Fraction(length + moved, 1000)
-        state = oracle.first_state(seconds, confidence)
+        state = first_state(seconds, confidence)
         if (track, recording) in self.decided:
             state = before.state if abs(moved) < 1_000 else "review"
             if abs(moved) >= 1_000:
@@ -202,6 +232,13 @@ class Money(RuleBasedStateMachine):
                 kept.append(replace(share, last=day - timedelta(days=1)))
         self.world.shares = kept + [Share(*what, party, Fraction(part, 1_000_000), day) for party, part in split]
         self.enter_rights()
+
+    @rule(chosen=choices)
+    def choose(self, chosen: tuple[str, Choice]) -> None:
+        """Opt a recording in to training, or out of it, in place of the choice that was on file."""
+        if self.world.pool is not None:
+            self.world.choices |= [chosen]
+            self.enter_rights()
 
     @rule(data=st.data(), day=days)
     def amend(self, data: st.DataObject, day: date) -> None:
@@ -244,7 +281,8 @@ class Money(RuleBasedStateMachine):
                 usages = data.draw(st.integers(0, 1_000))
                 day = quarter.first + timedelta(days=in_days * at) if by_day else None
                 revenue = Fraction(data.draw(st.integers(0, 99_999))) if sold else None
-                rows.append(Row(*place, usages, day, revenue))
+                currency = data.draw(st.sampled_from([STATED, "USD"])) if sold else STATED
+                rows.append(Row(*place, usages, day, revenue, currency))
         self.world.reports[quarter] = tuple(rows)
         self.within = max(self.within, SHARED_OUT if sold else Fraction(0))
         usage = Usage(tuple(as_row(row, by_digest=by_digest) for row in rows), "a" * 64)
@@ -275,12 +313,14 @@ class Money(RuleBasedStateMachine):
         statement = self.product_statement(quarter)
         prove(statement)
         periods = [one for one, _ in self.stated]
-        books = oracle.all_books(self.world, [*periods, quarter])
+        books = auditor.all_books(self.world, [*periods, quarter])
         assert outside_of(statement) == books[-1].outside
+        unused = {(one.territory, one.currency): one.revenue for one in statement.unused_revenue}
+        assert unused == books[-1].unused
         agree(lines_of(statement), books[-1].lines, "lines", within=self.within)
         before = dict(zip(periods, books[:-1], strict=True))
         agree(adjustments_of(statement), self.expected_adjustments(before), "adjustments", within=self.within)
-        self.compare_payments(statement, oracle.due_to_date(self.world, [*periods, quarter], books))
+        self.compare_payments(statement, auditor.due_to_date(self.world, [*periods, quarter], books))
         self.stated.append((quarter, statement))
 
     def product_statement(self, quarter: Quarter, **options: Any) -> Statement:
@@ -290,13 +330,14 @@ class Money(RuleBasedStateMachine):
             period=as_period(quarter),
             issued_on=self.issued_on.isoformat(),
             by="ann",
-            currency="EUR",
+            currency=STATED,
+            rates=as_rates(self.world.rates),
             now=self.later(),
             today=self.issued_on,
             **options,
         )
 
-    def expected_adjustments(self, now: dict[Quarter, oracle.Books]) -> dict[tuple[Any, ...], Fraction]:
+    def expected_adjustments(self, now: dict[Quarter, auditor.Books]) -> dict[tuple[Any, ...], Fraction]:
         """Return the present amounts of earlier statements, less the amounts stated of them so far."""
         expected: dict[tuple[Any, ...], Fraction] = defaultdict(Fraction)
         for quarter, statement in self.stated:
@@ -325,7 +366,7 @@ class Money(RuleBasedStateMachine):
             balance = balances[party]
             stated, paid, carried = (in_cents(amount) for amount in (balance.due, balance.paid, balance.carried))
             assert abs(stated - due) <= self.within, party
-            assert paid == oracle.payment(stated, minimum), party
+            assert paid == auditor.payment(stated, minimum), party
             assert carried == stated - paid, party
             self.paid[party] += paid
             assert abs(stated - paid) < 1 or stated < max(minimum, 1), party
