@@ -153,7 +153,7 @@ class IdDesk:
         if stored is None or described_by(item, stored) == stored:
             return PlannedAddition("unchanged", recording_id)
         name = printable(recording_id)
-        remark = f"{name} is in the index under another title, artist or ISRC; replace changes them"
+        remark = f"{name} is in the index under another title, artist or ISRC; amend changes them"
         if described_by(replace(item, title="", artists=(), isrc=""), stored) != stored:
             remark = f"{name} is in the index with other tags or exclusions; tag, exclude and replace change them"
         return PlannedAddition("unchanged", recording_id, remarks=(remark,))

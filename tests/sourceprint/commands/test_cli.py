@@ -384,7 +384,7 @@ def test_replace_changes_the_audio_and_keeps_what_is_not_said(tmp_path: Path) ->
     assert run("replace", tmp_path / "a.wav", index=index).stderr.startswith("1 unchanged\n")
     (tmp_path / "list.csv").write_text("path,id,title\na.wav,a,Uno\n")
     again = run("add", tmp_path / "list.csv", index=index)
-    assert "a is in the index under another title, artist or ISRC; replace changes them" in again.stderr
+    assert "a is in the index under another title, artist or ISRC; amend changes them" in again.stderr
     assert run("replace", tmp_path / "list.csv", index=index).stderr.startswith("1 replaced; ")
     (recording,) = json.loads(run("list", "--json", index=index).stdout)
     assert (recording["title"], recording["isrc"]) == ("Uno", "USRC17607839")
