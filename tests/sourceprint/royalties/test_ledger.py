@@ -218,7 +218,7 @@ def test_all_uses_change_or_none(rights_on_file: Database, tmp_path: Path) -> No
         change_state(rights_on_file, [two, one], "resolved", "both")
     with pytest.raises(UnknownRightsError, match="use Unone: not in"):
         change_state(rights_on_file, [one, "Unone"], "disputed", "both")
-    with pytest.raises(ParameterError, match="reason: write why"):
+    with pytest.raises(ParameterError, match="reason: write one of 1 to"):
         change_state(rights_on_file, [one], "disputed", "  ")
     with pytest.raises(ParameterError, match="state 'paid': write one of claimed"):
         change_state(rights_on_file, [one], "paid", "so")
