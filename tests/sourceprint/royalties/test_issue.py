@@ -339,7 +339,7 @@ def test_a_period_without_uses_is_stated_as_nothing(attributed: Database) -> Non
 
 
 def test_a_licensee_without_licences_needs_a_currency(database: Database) -> None:
-    with pytest.raises(StatementError, match="there is no licence on file; say which currency"):
+    with pytest.raises(StatementError, match="there is no licence on file; name the statement"):
         issue(database)
     with pytest.raises(ParameterError, match="currency 'XXQ'"):
         issue(database, currency="XXQ")

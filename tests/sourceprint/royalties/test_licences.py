@@ -164,7 +164,7 @@ def test_the_same_licence_written_otherwise_has_the_same_digest() -> None:
         ("valid_to = 2026-12-31", "valid_to = 2026-12-31T10:00:00", "valid_to 2026-12-31 10:00:00: has a time"),
         ("valid_to = 2026-12-31", 'valid_to = "2026-02-30"', "there is no such day"),
         ("valid_to = 2026-12-31", "valid_to = 20261231", "valid_to 20261231: write it as text"),
-        ('"eur"', '"EURO"', "currency 'EURO': not in ISO 4217"),
+        ('"eur"', '"EURO"', "currency 'EURO': not a currency of ISO 4217"),
         ('"us"', '"UK"', "the United Kingdom is GB"),
         ('"us"', '"World"', "territory Worldwide is excluded"),
         ('["Worldwide"]', "[]", "territories.include: is empty"),

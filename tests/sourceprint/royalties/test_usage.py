@@ -106,7 +106,7 @@ def test_composed_and_decomposed_names_are_one() -> None:
         ("a.wav,DE,9223372036854775808,,,,", r"line 2: usages '9223372036854775808'"),
         ("a.wav,UK,1,,,,", r"line 2: territory 'UK': .*the United Kingdom is GB"),
         ("a.wav,,1,,,,", r"line 2: territory ''"),
-        ("a.wav,DE,1,5,XYZ,,", r"line 2: currency 'XYZ': not in ISO 4217"),
+        ("a.wav,DE,1,5,XYZ,,", r"line 2: currency 'XYZ': not a currency of ISO 4217"),
         ("a.wav,DE,1,5,,,", r"line 2: net_revenue '5' has no currency"),
         ("a.wav,DE,1,92233720368547758.08,EUR,,", r"line 2: net_revenue .*: beyond 9223372036854775807 minor units"),
         ('a.wav,DE,1,"1,5",EUR,,', r"line 2: net_revenue '1,5': write it without grouping"),
