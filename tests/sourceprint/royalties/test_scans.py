@@ -91,8 +91,8 @@ PASSAGE = ("matches", 0, "passages", 0)
             _set("schema", to="sourceprint/scan-result/3"),
             r"line 2: schema='sourceprint/scan-result/3': must be",
         ),
-        (_set("track", to=None), r"line 2: track: is missing; write the file anew with sourceprint match"),
-        (_set("track", to=[]), r"line 2: track=\[\]: must be an object; write the file anew with sourceprint match"),
+        (_set("track", to=None), r"line 2: track: is missing; write the file anew with `sourceprint match"),
+        (_set("track", to=[]), r"line 2: track=\[\]: must be an object; write the file anew with `sourceprint match"),
         (_set("track", "sha256", to="ABC"), r"track.sha256='ABC': must be 64 hexadecimal digits"),
         (
             _set("track", "sha256", to=None),
