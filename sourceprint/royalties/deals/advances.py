@@ -1,12 +1,12 @@
-"""Recoupment of advances: what is payable under a licence goes to its advance first, until that is recouped.
+"""Recoupment of advances: amounts payable under a licence go to its advance first, until it is recouped.
 
-An account of each licence with an advance goes from statement to statement. In come what each party is owed under the
-licence in a period, corrections of earlier periods included; out comes the account after it. To date, what is recouped
-is the least of the advance and the recoupable part of all that was earned since it was paid, and never less than
-nothing: so it does not matter in how many statements something was earned, and what is taken back is given back.
+The account of a licence with an advance goes from statement to statement. Input: the amounts owed to each party under
+the licence in a period, with corrections of earlier periods. Output: the account after it. The amount recouped to date
+is the least of the advance and the recoupable part of all earnings since it was paid, and at least 0. So the division
+of earnings among statements does not matter, and recoupment of amounts taken back is given back.
 
-What a period recoups is shared out among the parties in proportion to what they earned in it; what it gives back, among
-those that had recouped, first in proportion to what was taken back from them. All of it is exact.
+The amount that a period recoups is divided among the parties in proportion to their earnings in it. The amount that it
+gives back goes to those that had recouped, first in proportion to the amounts taken back from them. All is exact.
 """
 
 from collections.abc import Iterable, Mapping
@@ -21,7 +21,7 @@ __all__ = ["AdvanceAccount", "Recouped", "opened", "recoup", "recouped_by_party"
 
 @dataclass(frozen=True, slots=True)
 class Recouped:
-    """What was recouped from one party: in this statement (negative where it is given back), and to date."""
+    """Amount recouped from one party: in this statement (negative where it is given back), and to date."""
 
     party_id: str
     now: Amount
@@ -38,16 +38,16 @@ class AdvanceAccount:
     paid_on : str
         YYYY-MM-DD.
     stated : str
-        The amount as the licence has it, such as "1000.00 EUR".
+        Amount as the licence has it, such as "1000.00 EUR".
     amount : Amount
-        The same in the currency of the statement, at the rate of the first statement that had it.
+        Amount in the currency of the statement, at the rate of the first statement that had it.
     recoup_millionths : int
     earned : Amount
-        To date: net, payable under the licence to the parties that it is recouped from, this statement included.
+        To date: net, payable under the licence to the parties from which it is recouped, this statement included.
     recouped : tuple of Recouped
         By party.
     balance : Amount
-        What is left to recoup.
+        Amount left to recoup.
     """
 
     licence_id: str
@@ -61,14 +61,14 @@ class AdvanceAccount:
 
 
 def opened(licence_id: str, advance: Advance, *, stated: str, amount: Amount) -> AdvanceAccount:
-    """Return the account of an advance of which nothing is recouped yet."""
+    """Return the account of an advance before any recoupment."""
     return AdvanceAccount(
         licence_id, advance.paid_on.isoformat(), stated, amount, advance.recoup_millionths, ZERO, (), amount
     )
 
 
 def recouping_parties(advance: Advance, licensor: str, parties: Iterable[str]) -> frozenset[str]:
-    """Return whom an advance is recouped from: those it names, else the licensor and the parties of the scope."""
+    """Return the parties from which an advance is recouped: those it names, else licensor and parties of the scope."""
     return frozenset(advance.recoup_from or (licensor, *parties))
 
 
@@ -78,9 +78,9 @@ def recoup(account: AdvanceAccount, earned: Mapping[str, Amount]) -> AdvanceAcco
     Parameters
     ----------
     account : AdvanceAccount
-        As the statement before left it, or opened; its terms may have been amended since.
+        Account after the statement before, or opened; its terms may have been amended since.
     earned : mapping of str to Amount
-        What each party that it is recouped from is owed under the licence in this statement; negative where it is
+        Amount owed under the licence in this statement to each party from which it is recouped; negative where it is
         taken back.
 
     Examples
@@ -106,7 +106,7 @@ def recoup(account: AdvanceAccount, earned: Mapping[str, Amount]) -> AdvanceAcco
 
 
 def recouped_by_party(accounts: Iterable[AdvanceAccount]) -> dict[str, Amount]:
-    """Return what a statement recoups from each party, for all advances together."""
+    """Return the amount that a statement recoups from each party, over all advances."""
     sums: dict[str, Amount] = {}
     for account in accounts:
         for one in account.recouped:
@@ -116,7 +116,7 @@ def recouped_by_party(accounts: Iterable[AdvanceAccount]) -> dict[str, Amount]:
 
 
 def _moved(change: Amount, earned: Mapping[str, Amount], before: Mapping[str, Amount]) -> dict[str, Amount]:
-    """Return what is recouped from each party, or given back to it; the sum is the change."""
+    """Return the amounts recouped from each party, or given back to it; their sum is the change."""
     if not change:
         return {}
     if change > ZERO:

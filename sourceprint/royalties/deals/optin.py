@@ -1,7 +1,7 @@
-"""The report of who opted in and out: every recording that a choice on file is about, with its standing and reason.
+"""Report of opt-ins and opt-outs: every recording with a choice on file, with its standing and the reason.
 
-In come a reading of the database, a purpose, a territory and a day; out come entries, one per recording, by id, and
-what was chosen for codes and works of which no recording is on file, which decides nothing yet.
+Input: a reading of the database, a purpose, a territory and a day. Output: entries, one per recording, by id; and the
+subjects of choices without a recording on file, which decide nothing yet.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -28,7 +28,7 @@ _SHOWN_IDS = 8
 
 @dataclass(frozen=True, slots=True)
 class OptEntry:
-    """The standing of one recording; `made_at` and `made_by` say when and by whom the choice was entered."""
+    """Standing of one recording, with time and author of the entry of its choice."""
 
     recording_id: str
     isrc: str
@@ -42,20 +42,20 @@ class OptEntry:
 
 @dataclass(frozen=True, slots=True)
 class OptReport:
-    """Who is in and out, for what, where and as of when.
+    """Standing of recordings for a purpose, in a territory, on a day.
 
     Attributes
     ----------
     purpose, territory : str
     day : date
     revision : int
-        Of the rights.
+        Revision of the rights.
     entries : tuple of OptEntry
-        By recording; "" as choice where the choices on file do not hold there and then.
+        By recording; "" as choice where no choice on file holds for the purpose there and then.
     undeclared : int
-        Recordings on file that no choice is about.
+        Number of recordings on file without any choice.
     without_recording : tuple of str
-        Subjects of choices that no recording on file goes by.
+        Subjects of choices without a recording on file.
     """
 
     purpose: str
@@ -76,7 +76,7 @@ def opt_report(
     recording_ids: Iterable[str] = (),
     revision: int | None = None,
 ) -> OptReport:
-    """Return who is in and out.
+    """Return the standing of recordings.
 
     Parameters
     ----------
@@ -88,9 +88,9 @@ def opt_report(
         Country code or "Worldwide".
     day : date
     recording_ids : iterable of str
-        Only these; none is all that a choice is about.
+        Recordings to report; none means all with a choice.
     revision : int or None
-        As of which; None is the latest.
+        Revision to read; None is the latest.
 
     Raises
     ------
@@ -131,7 +131,7 @@ def opt_report(
 
 
 def recordings_chosen(connection: Connection, purpose: str) -> set[str]:
-    """Return the ids of the recordings that any choice on a purpose may concern; whether it holds is not asked."""
+    """Return the ids of the recordings that choices on a purpose concern, whether these hold now or not."""
     choices = [
         one
         for one in all_records(connection, schema.opt)
@@ -167,7 +167,7 @@ def opt_report_text(report: OptReport) -> str:
 def _recordings_of(
     connection: Connection, choices: Iterable[OptChoice], revision: int | None
 ) -> dict[tuple[str, str], tuple[str, ...]]:
-    """Return the ids of the recordings that each subject of a choice stands for."""
+    """Return the ids of the recordings that each subject of a choice covers."""
 
     def column(wanted: Column[str], found: Column[str], values: Iterable[str]) -> Mapping[str, set[str]]:
         ids: dict[str, set[str]] = {}
@@ -205,7 +205,7 @@ def _recordings_of(
 
 
 def _made(connection: Connection, choices: Iterable[OptChoice], revision: int | None) -> dict[str, tuple[str, str]]:
-    """Return when and by whom each choice was entered."""
+    """Return time and author of the entry of each choice."""
     opt, made = schema.opt, schema.revision
     found: dict[str, tuple[str, str]] = {}
     for chunk in in_chunks(sorted(choice.id for choice in choices)):

@@ -1,7 +1,7 @@
-"""Spans of a deal: the months, quarters and years in which a guarantee or a pool is counted, as far as it is in force.
+"""Spans of a deal: the months, quarters and years over which a guarantee or a pool is counted, while it is in force.
 
-Spans are those of the calendar, cut to the days on which the licence is in force; what is due for a span that is cut is
-in proportion to its days. A span falls due with its last day, in the statement whose period has that day.
+Spans are those of the calendar, cut to the days on which the licence is in force. The amount due for a cut span is in
+proportion to its days. A span falls due with its last day, in the statement whose period has that day.
 """
 
 import calendar
@@ -19,7 +19,7 @@ _MONTHS = {"month": 1, "quarter": 3, "year": 12}
 
 @dataclass(frozen=True, slots=True)
 class DealSpan:
-    """Days of a deal, both ends included, and which part of a whole period of the deal they are."""
+    """Days of a deal, both ends included, and their part of a whole period of the deal."""
 
     start: date
     end: date
@@ -57,7 +57,7 @@ def spans_due(kind: str, valid_from: date, valid_to: date | None, period: Period
 
 
 def calendar_span(kind: str, day: date) -> tuple[date, date]:
-    """Return the first and last day of the month, quarter or year that has a day.
+    """Return the first and last day of the month, quarter or year around a day.
 
     Examples
     --------
@@ -68,7 +68,7 @@ def calendar_span(kind: str, day: date) -> tuple[date, date]:
 
 
 def _calendar(months: int, period: Period) -> Iterator[tuple[date, date]]:
-    """Yield the spans of so many months that have a day in a period."""
+    """Yield the calendar's spans of `months` months that have a day in a period."""
     year, month = period.start.year, period.start.month - (period.start.month - 1) % months
     while (first := date(year, month, 1)) <= period.end:
         end_month = month + months - 1

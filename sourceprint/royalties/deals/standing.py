@@ -1,11 +1,12 @@
 """Standing of recordings and works: opted in, opted out, past their term; each with its reason.
 
-In come the rights on file; out come reasons in words, "" where there is none. A choice is about a recording (by id or
-ISRC), a work (by id or ISWC) or a party: the last holds for whatever the party has a share in on that day.
+Input: the rights on file. Output: reasons in words, "" where there is none. A choice is about a recording (by id or
+ISRC), a work (by id or ISWC) or a party; the last holds for all recordings and works in which the party has a share on
+that day.
 
 - An opt-out prevails over an opt-in, however old either is; it ends with its last day.
-- Used worldwide, an opt-out in any country counts, and an opt-in only if it holds worldwide.
-- A recording's *term* has ended where all master shares that were ever on file for a territory have ended.
+- For worldwide use, an opt-out in any country counts, and an opt-in only if it holds worldwide.
+- A recording's *term* has ended once all master shares that were ever on file for a territory have ended.
 """
 
 from collections.abc import Iterable, Iterator
@@ -21,18 +22,18 @@ __all__ = ["Standing", "choice_words", "opted_out", "standing_of", "term_ended"]
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Whether a recording is in or out for a purpose, there and then.
+    """Standing of a recording for a purpose, there and then.
 
     Attributes
     ----------
     choice : str
-        "in", "out", or "" where nothing was chosen.
+        "in", "out", or "" without a choice that holds.
     choice_id : str
-        Of the choice that decides, or "".
+        Id of the choice that decides, or "".
     reason : str
         In words.
     weight_millionths : int or None
-        The weight that is declared with the opt-in.
+        Weight declared with the opt-in.
     """
 
     choice: str
@@ -42,14 +43,14 @@ class Standing:
 
 
 def opted_out(rights: Rights, recording_id: str, work_id: str, purpose: str, territory: str, day: date) -> str:
-    """Return why a recording, or a work, may not be used for a purpose in a territory on a day; "" where it may.
+    """Return why a recording, or a work, is opted out for a purpose in a territory on a day; "" if it is not.
 
     Parameters
     ----------
     rights : Rights
         With the choices of the recording and the work, and their shares.
     recording_id, work_id : str
-        Either may be "", and is not asked about then.
+        Either may be "", and is left out then.
     purpose : str
         Of `sourceprint.royalties.rights.licences.PURPOSES`.
     territory : str
@@ -67,9 +68,9 @@ def opted_out(rights: Rights, recording_id: str, work_id: str, purpose: str, ter
 def standing_of(
     rights: Rights, recording_id: str, purpose: str, territory: str, day: date, *, works_alone: bool = False
 ) -> Standing:
-    """Return whether a recording is in or out.
+    """Return the standing of a recording.
 
-    It is out where it, or any of its works, is; it is in where it is opted in itself.
+    It is out if it, or any of its works, is opted out; it is in if it is opted in itself.
 
     Parameters
     ----------
@@ -78,7 +79,7 @@ def standing_of(
     recording_id, purpose, territory, day
         As in `opted_out`.
     works_alone : bool
-        Whether only rights in its works are asked for: then a work that is in is enough.
+        Whether only rights in its works matter: then the opt-in of a work is enough.
     """
     work_ids = rights.works_of(recording_id)
     for choice in _choices(rights, recording_id, work_ids, territory, day):
@@ -91,7 +92,7 @@ def standing_of(
 
 
 def term_ended(rights: Rights, recording_id: str, territory: str, day: date) -> str:
-    """Return why the term of a recording has ended; "" where it has not, or was never on file.
+    """Return why the term of a recording has ended; "" if it has not, or no share of it is on file.
 
     Examples
     --------
@@ -109,7 +110,7 @@ def term_ended(rights: Rights, recording_id: str, territory: str, day: date) -> 
 def _choices(
     rights: Rights, recording_id: str, work_ids: Iterable[str], territory: str, day: date
 ) -> Iterator[OptChoice]:
-    """Yield the choices about a recording and works: their own first, then those of their parties."""
+    """Yield the choices about a recording and works: their own first, then those of the parties with shares."""
     if not rights.choices:
         return
     subjects = [("recording", recording_id)] if recording_id else []
@@ -126,7 +127,7 @@ def _choices(
 
 
 def _owners(shares: Iterable[Share], territory: str, day: date) -> set[str]:
-    """Return the parties that have a share there and then; worldwide, those that have one anywhere."""
+    """Return the parties with a share there and then; worldwide, those with one anywhere."""
     return {
         share.party_id
         for share in shares
@@ -141,7 +142,7 @@ def _touches(territories: Territories, territory: str) -> bool:
 
 
 def choice_words(choice: OptChoice, purpose: str) -> str:
-    """Return an opt-in or opt-out in words: whose, of what, where, from when to when, and why."""
+    """Return an opt-in or opt-out in words: subject, purpose, territories, days and reason."""
     where = "" if str(choice.territories) == WORLDWIDE else f" in {choice.territories}"
     since = f" from {choice.valid_from}" if choice.valid_from else ""
     until = f" to {choice.valid_to}" if choice.valid_to else ""

@@ -1,8 +1,8 @@
-"""Usages counted under a licence, and what they cost at rates that change with their number.
+"""Usages counted under a licence, and their rates where these change with the number of usages.
 
-A usage of a track counts once under a licence, however many uses, rights and shares the licence pays for it. Of the
-usages after so many others, those below the first tier are at the rate card's own rate, those between two tiers at the
-rate of the lower one. Usages of one statement have no order among themselves: each is at the mean of them all.
+A usage of a track counts once under a licence, however many uses, rights and shares the licence pays for it. Usages
+below the first tier are at the rate card's own rate, those between two tiers at the rate of the lower one. Usages of
+one statement have no order among themselves: each is at the mean of all of them.
 
 A statement counts in the span that has its last day, after all statements of that span that were issued before it.
 """
@@ -33,12 +33,12 @@ __all__ = [
 ]
 
 Schedule = tuple[tuple[int, Fraction], ...]
-"""After how many usages which rate begins, from 0 on, in minor units."""
+"""Number of usages before each rate, from 0 on, and the rate in minor units."""
 
 
 @dataclass(frozen=True, slots=True)
 class RateStep:
-    """So many usages at a rate, in minor units of the licence's currency."""
+    """Number of usages at a rate, in minor units of the licence's currency."""
 
     usages: Whole
     rate: Fraction
@@ -46,7 +46,7 @@ class RateStep:
 
 @dataclass(frozen=True, slots=True)
 class TierPart:
-    """What one use in one territory gets of a pot.
+    """Part of a pot for one use in one territory.
 
     Attributes
     ----------
@@ -66,21 +66,21 @@ class TierPart:
 
 @dataclass(frozen=True, slots=True)
 class TieredPot:
-    """What one licence has in a statement for all uses that are priced by one of its rates with tiers.
+    """Amount of one licence in a statement for all uses at one of its rates with tiers.
 
     Attributes
     ----------
     licence_id : str
     currency : str
-        Of the rates.
+        Currency of the rates.
     method : str
         `matched-seconds`: the mean rate x usages x attributed seconds; `fixed-fee`: the mean rate x usages.
     span : str
-        Over which usages are counted, in words; "" for the statement alone.
+        Span over which usages are counted, in words; "" for the statement alone.
     before, usages : int
-        Counted under the licence in earlier statements of the span, and in this one.
+        Usages counted under the licence in earlier statements of the span, and in this one.
     steps : tuple of RateStep
-        These usages by rate, the first ones first.
+        Usages of this statement by rate, the first ones first.
     amount : Amount
         In the currency of the statement; the sum of the parts.
     parts : tuple of TierPart
@@ -99,7 +99,7 @@ class TieredPot:
 
 
 def schedule_of(card: RateCard, method: str) -> Schedule:
-    """Return the rates by which a method prices under a rate card; empty where no tier changes them."""
+    """Return the rates of a method under a rate card, by usages before them; empty if no tier changes them."""
     key = RATES[method == "fixed-fee"]
     own = getattr(card, key)
     tiers = [(tier.from_usages, rate) for tier in card.tiers if (rate := getattr(tier, key)) is not None]
@@ -107,7 +107,7 @@ def schedule_of(card: RateCard, method: str) -> Schedule:
 
 
 def rate_steps(schedule: Schedule, before: int, usages: int) -> tuple[RateStep, ...]:
-    """Return usages by rate, where so many came before.
+    """Return the steps of rates for usages that come after `before` others.
 
     Examples
     --------
@@ -125,13 +125,13 @@ def rate_steps(schedule: Schedule, before: int, usages: int) -> tuple[RateStep, 
 
 
 def mean_rate(steps: Sequence[RateStep]) -> Fraction:
-    """Return the mean rate of usages, in minor units; 0 of none."""
+    """Return the mean rate of usages, in minor units; 0 without usages."""
     usages = sum(step.usages for step in steps)
     return sum((step.usages * step.rate for step in steps), Fraction(0)) / usages if usages else Fraction(0)
 
 
 def steps_text(pot: TieredPot) -> str:
-    """Return the usages of a pot by rate, in words, as "1500 usages: 1000 at 0.01 EUR, 500 at 0.008 EUR".
+    """Return the usages of a pot by rate, in words, such as "1500 usages: 1000 at 0.01 EUR, 500 at 0.008 EUR".
 
     Usages of a span have their numbers in its count: "usages 1 to 1500 in 2026-07-01 to 2026-09-30: 1000 at ...".
     """
@@ -141,7 +141,7 @@ def steps_text(pot: TieredPot) -> str:
 
 
 def numbered_usages(before: int, usages: int) -> str:
-    """Return usages by their numbers in the count of a span, from those counted before them.
+    """Return in words the numbers of usages in the count of a span, given the number before them.
 
     Examples
     --------
@@ -154,14 +154,14 @@ def numbered_usages(before: int, usages: int) -> str:
 
 
 def same_span(period: str, day: date, other: date) -> bool:
-    """Return whether statements with these last days count together, over a period of `rate_tiers`."""
+    """Return whether statements with these last days count together, for a `tiers_period` of a rate card."""
     if period in ("statement", "term"):
         return period == "term"
     return calendar_span(period, day) == calendar_span(period, other)
 
 
 def span_text(period: str, day: date) -> str:
-    """Return the span that a statement with this last day counts in, in words."""
+    """Return in words the span in which a statement with this last day counts."""
     if period in ("statement", "term"):
         return "" if period == "statement" else "in the term of the licence"
     first, last = calendar_span(period, day)
@@ -176,7 +176,7 @@ def counted_under(pots: Iterable[TieredPot]) -> dict[str, int]:
 def usages_before(
     licences: Mapping[str, Licence], day: date, earlier: Iterable[tuple[date, Mapping[str, int]]]
 ) -> dict[str, int]:
-    """Return the usages that count before those of a statement, by licence with tiers.
+    """Return the number of usages that count before those of a statement, by licence with tiers.
 
     Parameters
     ----------
@@ -184,7 +184,7 @@ def usages_before(
     day : date
         Last day of the statement.
     earlier : iterable of (date, mapping)
-        Last day of each statement that was issued before, and the usages that it counts by licence.
+        Last day of each earlier statement, and the usages that it counts by licence.
     """
     found = {licence_id: 0 for licence_id, licence in licences.items() if licence.rate_card.tiers}
     for last, counted in earlier:

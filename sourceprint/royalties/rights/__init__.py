@@ -2,12 +2,12 @@
 
 In reading order:
 
-- `records`, `licences`: what is on file
+- `records`, `licences`: the records on file
 - `licence_toml`, `licence_table`: a licence as TOML, as a document, and back
-- `schema`, `engine`, `database`: the tables, the drivers, transactions; `migrations` brings older tables up to date
-- `chain`: the hash chain over everything that is entered, and whether it holds
+- `schema`, `engine`, `database`: tables, drivers, transactions; `migrations` brings older tables up to date
+- `chain`: the hash chain over all entries, and its verification
 - `rows`, `history`: a record as a row, and its versions
 - `rights`: the records around some recordings and works, in memory
-- `share_sums`, `findings`, `checks`: do the shares add up?
-- `lookup`, `rights_text`: what is on file under an id or code, as JSON and as text
+- `share_sums`, `findings`, `checks`: sums of shares, and checks of the whole
+- `lookup`, `rights_text`: the records under an id or code, as JSON and as text
 """

@@ -31,7 +31,7 @@ def parse_licence(text: str, *, name: str) -> Licence:
     text : str
         The content of the file.
     name : str
-        What messages call it, such as its file name.
+        Name of the file in messages.
 
     Raises
     ------
@@ -55,7 +55,7 @@ def parse_licence(text: str, *, name: str) -> Licence:
 
 
 def licence_document(licence: Licence) -> dict[str, Any]:
-    """Return a licence as canonical plain JSON types, shaped as its TOML; what asks for nothing is left out."""
+    """Return a licence as canonical plain JSON types, shaped as its TOML, without keys that set nothing."""
     document = _terms_document(licence)
     before, amendments = document, []
     for amendment in licence.amendments:
@@ -112,7 +112,7 @@ def licence_toml(licence: Licence) -> str:
 
 
 def new_licence() -> str:
-    """Return a licence to fill in, as TOML with comments: `parse_licence` refuses it until what is empty is filled."""
+    """Return a licence to fill in, as TOML with comments; `parse_licence` refuses it until its gaps are filled."""
     return (resources.files("sourceprint.royalties.rights") / "templates" / "licence.toml").read_text(encoding="utf-8")
 
 

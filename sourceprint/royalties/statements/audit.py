@@ -95,7 +95,7 @@ class Audit:
 
     @property
     def remarks(self) -> list[str]:
-        """What the statement is, who wrote and signed it, and up to where its chain is witnessed; a sentence each."""
+        """Provisional state, writers, signature and witness of the chain; a sentence each."""
         is_provisional = self.statement is not None and self.statement.provisional
         ours = program_version()
         return [

@@ -199,7 +199,7 @@ def effects_to_json(announcement: Announcement) -> dict[str, Any]:
 
 
 def _adjusted(issued: Iterable[Statement]) -> dict[tuple[str, ...], dict[str, None]]:
-    """Return the statements with adjustments, by the statement that these are to, and what they are about."""
+    """Return the statements with adjustments, by the adjusted statement and the subject."""
     found: dict[tuple[str, ...], dict[str, None]] = {}
     for statement in issued:
         for one in statement.adjustments:

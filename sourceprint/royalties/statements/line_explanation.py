@@ -135,7 +135,7 @@ def _rivals(line: Line) -> str:
 
 
 def _held_lines(statement: Statement, line: Line) -> list[str]:
-    """Return for whom the parts of a held line wait, and for what, with all licences that permit them."""
+    """Return payee and reason of each part of a held line, with all licences that permit them."""
     names = {party.id: party.name for party in statement.parties}
     return [
         f"  held for    {printable(names.get(one.party_id, ''))} ({printable(one.party_id)}) "
@@ -200,7 +200,7 @@ def _usage_lines(statement: Statement, use: Use, line: Line) -> list[str]:
 
 
 def _is_owed_by(line: Line, used_on: str) -> bool:
-    """Return whether usage of a day, or of the period as a whole, is among what a line is owed for."""
+    """Return whether usage of a day, or of the period as a whole, is among the usage that a line is owed for."""
     for words in line.shares_on.split("; "):
         days, _, what = words.partition(", ")
         first, _, last = days.partition(" to ")

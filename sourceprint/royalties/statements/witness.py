@@ -106,7 +106,7 @@ def _recomputed(connection: Connection, statement: Statement) -> Iterator[str]:
 
 
 def _between(stated: dict[str, Any], again: dict[str, Any]) -> Iterator[str]:
-    """Yield the differences between a statement and its computation: of lists by what each row is about."""
+    """Yield the differences between a statement and its computation: of lists by the subject of each row."""
     lines = [{one["number"]: _about(_ROWS["lines"], one) for one in document["lines"]} for document in (stated, again)]
     for name in sorted(stated.keys() | again.keys()):
         ours, theirs = stated.get(name), again.get(name)
@@ -131,7 +131,7 @@ def _between(stated: dict[str, Any], again: dict[str, Any]) -> Iterator[str]:
 
 
 def _keyed(name: str, rows: Sequence[Any], lines: dict[int, tuple[str, ...]]) -> dict[tuple[str, ...], dict[str, Any]]:
-    """Return the rows of a list by what they are about, and which of several about the same."""
+    """Return the rows of a list by subject, and number among rows of the same subject."""
     found: dict[tuple[str, ...], dict[str, Any]] = {}
     seen = Counter[tuple[str, ...]]()
     for row in rows:

@@ -1,4 +1,4 @@
-"""Whether the files beside a statement say what its JSON says: CSV, Parquet, uses, DSR-shaped files and pages.
+"""Agreement of the files beside a statement with its JSON: CSV, Parquet, uses, DSR-shaped files and pages.
 
 CSV and Parquet are compared cell by cell, in the columns of the version that wrote them; uses and DSR-shaped records
 line by line; pages to the byte, and in content where another version wrote them. Files beside a statement of an earlier
@@ -33,7 +33,7 @@ __all__ = ["disagreements", "writer_words"]
 
 
 def disagreements(folder: Path, statement: Statement, writers: Counter[str]) -> Iterator[tuple[str, str, str]]:
-    """Yield what the files beside a statement say otherwise: the file, the place in it, and both values in words.
+    """Yield the differences of the files beside a statement: the file, the place in it, and both values in words.
 
     Parameters
     ----------

@@ -3,7 +3,7 @@
 A row has the fields of the line, the name and identifiers of the payee, titles and identifiers of recording and work,
 and the statement it belongs to (`StatementRow`). Rows are in the order of the lines. After them, for each payee by id,
 come rows without a number, of the kinds `opening` (carried from before), `adjustment` (one each, with the earlier
-statement and what the line of it is about), `recouped` (goes to advances, taken off) and `carried` (goes on to the next
+statement and the subject of its line), `recouped` (goes to advances, taken off) and `carried` (goes on to the next
 statement, taken off), each where there is any: so the net amounts of a payee's rows sum to its payment, exactly. Last
 come the adjustments that reach no payee: `adjusted_kind` is the kind of the line that each is to.
 
@@ -69,7 +69,7 @@ class StatementRow:
     reason : str
         Why nobody is paid.
     shares_on : str
-        On which days whoever holds the shares is owed the line; files of earlier versions are without it.
+        Days on which the owners of the shares are owed the line; files of earlier versions are without it.
     adjusted_period, adjusted_statement, adjusted_kind : str
         Of an adjustment: the earlier statement, and the kind of line in it. Files of earlier versions are without them,
         and have one row of the kind `adjustments` for each payee, the sum.

@@ -1,6 +1,6 @@
 """Compare a page with the one of its statement where another version of the program wrote it: by content, not bytes.
 
-A later version may word a page otherwise, and add columns and remarks. What an earlier one wrote must all be there:
+A later version may word a page otherwise, and add columns and remarks. All of an earlier one must be there:
 
 * tables in the same order, with the same rows; each cell begins alike, and has nothing that the later one lacks;
   columns may be missing, from all rows of a table alike;
