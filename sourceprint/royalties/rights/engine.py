@@ -16,7 +16,7 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
-from sqlalchemy.pool import NullPool
+from sqlalchemy.pool import NullPool, QueuePool
 
 from fingerprint.errors import RightsDatabaseError, StorageFullError, printable
 
@@ -105,18 +105,21 @@ def find_place(place: str | Path) -> Place:
     return Place(url.set(drivername="postgresql+psycopg"), printable(shown.render_as_string()), None)
 
 
-def open_engine(place: Place, *, create: bool, lock_seconds: int) -> Engine:
+def open_engine(place: Place, *, create: bool, lock_seconds: int, pooled: bool = False) -> Engine:
     """Return an engine with one connection per transaction, so that forked processes share none.
+
+    With `pooled`, connections are kept for the next transaction: a server has many, and does not fork.
 
     Raises
     ------
     RightsDatabaseError
         If the file is missing and not to be created, or is none, or the driver is not installed.
     """
+    pool = QueuePool if pooled else NullPool
     if place.path is not None:
         _prepare_file(place.path, place.name, create=create)
         engine = create_engine(
-            place.url, poolclass=NullPool, hide_parameters=True, connect_args={"timeout": lock_seconds}
+            place.url, poolclass=pool, hide_parameters=True, connect_args={"timeout": lock_seconds}
         )
         event.listen(engine, "connect", _set_up_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
@@ -124,8 +127,9 @@ def open_engine(place: Place, *, create: bool, lock_seconds: int) -> Engine:
     try:
         return create_engine(
             place.url,
-            poolclass=NullPool,
+            poolclass=pool,
             hide_parameters=True,
+            pool_pre_ping=pooled,
             connect_args={
                 "connect_timeout": _CONNECT_SECONDS,
                 "client_encoding": "utf8",

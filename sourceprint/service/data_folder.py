@@ -1,0 +1,171 @@
+"""The data folder of a server: one place for each kind of data, and a folder for each organisation.
+
+    service.sqlite             organisations, keys, jobs, grants, webhooks, outbox (unless they are on PostgreSQL)
+    organisations/ID/index/    its catalogue
+    organisations/ID/rights.sqlite   its rights, uses and statements (unless they are on PostgreSQL)
+    organisations/ID/keys/     its signing keys
+    organisations/ID/policies/ its release policies, NAME.toml
+    organisations/ID/evidence/ pages and cases, a folder for each scan
+    organisations/ID/statements/  the files of statements
+    uploads/                   audio, for as long as its job needs it
+    log/                       the transparency log; its key beside it, in log-key/
+
+On PostgreSQL the rights of an organisation are a schema of their own in the same database, `org_ID`.
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import text
+from sqlalchemy.engine import make_url
+
+from fingerprint import disk
+from fingerprint.errors import OutputError, ParameterError
+from sourceprint.royalties.rights.database import Database
+from sourceprint.royalties.rights.engine import find_place, open_engine, refusals
+from sourceprint.service.settings import Settings
+
+__all__ = ["DataFolder", "OrganisationFolder", "check_id"]
+
+_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
+
+
+@dataclass(frozen=True, slots=True)
+class OrganisationFolder:
+    """The data of one organisation.
+
+    Attributes
+    ----------
+    id : str
+        Of the organisation.
+    root : Path
+        The folder.
+    """
+
+    id: str
+    root: Path
+    _database_url: str = ""
+
+    @property
+    def index(self) -> Path:
+        """The folder of its catalogue's index."""
+        return self.root / "index"
+
+    @property
+    def keys(self) -> Path:
+        """The folder of its signing keys."""
+        return self.root / "keys"
+
+    @property
+    def evidence(self) -> Path:
+        """The folder with a folder of pages and cases for each scan."""
+        return self.root / "evidence"
+
+    @property
+    def statements(self) -> Path:
+        """The folder with a folder of files for each statement."""
+        return self.root / "statements"
+
+    @property
+    def policies(self) -> Path:
+        """The folder of its release policies."""
+        return self.root / "policies"
+
+    @property
+    def rights_place(self) -> str:
+        """Place of the database of rights: a path, or a URL that names the schema."""
+        if not self._database_url:
+            return str(self.root / "rights.sqlite")
+        return (
+            make_url(self._database_url)
+            .update_query_dict({"options": f"-csearch_path={self._schema}"})
+            .render_as_string(hide_password=False)
+        )
+
+    @property
+    def _schema(self) -> str:
+        return "org_" + self.id.replace("-", "_")
+
+    def rights(self) -> Database:
+        """Open its database of rights, or make it.
+
+        Raises
+        ------
+        RightsDatabaseError
+            If it cannot be reached or was made by a newer version.
+        """
+        if self._database_url:
+            place = find_place(self._database_url)
+            engine = open_engine(place, create=True, lock_seconds=30)
+            with refusals(place.name), engine.begin() as connection:
+                connection.execute(text(f'CREATE SCHEMA IF NOT EXISTS "{self._schema}"'))
+        return Database.open(self.rights_place, create=True)
+
+
+@dataclass(frozen=True, slots=True)
+class DataFolder:
+    """The data folder of a server.
+
+    Attributes
+    ----------
+    root : Path
+        The folder.
+    """
+
+    root: Path
+    _database_url: str = ""
+
+    @classmethod
+    def open(cls, settings: Settings) -> "DataFolder":
+        """Return the data folder; it is made, for its owner alone, if it is not there.
+
+        Raises
+        ------
+        OutputError
+            If it cannot be made.
+        """
+        folder = cls(settings.data.absolute(), settings.database)
+        with disk.refusals(folder.root, OutputError, "cannot be made", remedy="name another folder with --data"):
+            folder.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+            folder.uploads.mkdir(exist_ok=True, mode=0o700)
+        return folder
+
+    @property
+    def database_place(self) -> str:
+        """Place of the service's own database: a path or a URL."""
+        return self._database_url or str(self.root / "service.sqlite")
+
+    @property
+    def uploads(self) -> Path:
+        """The folder of uploads."""
+        return self.root / "uploads"
+
+    @property
+    def log(self) -> Path:
+        """The folder of the transparency log."""
+        return self.root / "log"
+
+    @property
+    def log_key(self) -> Path:
+        """The folder of the log's key."""
+        return self.root / "log-key"
+
+    def organisation(self, organisation_id: str) -> OrganisationFolder:
+        """Return the place of one organisation's data.
+
+        Raises
+        ------
+        ParameterError
+            If the id could be no name of a folder.
+        """
+        check_id(organisation_id)
+        return OrganisationFolder(organisation_id, self.root / "organisations" / organisation_id, self._database_url)
+
+
+def check_id(organisation_id: str) -> None:
+    """Refuse an id that is no id of an organisation; ParameterError names the rule."""
+    if not _ID.fullmatch(organisation_id):
+        raise ParameterError(
+            f"organisation {organisation_id!r:.60}: an id has 1 to 40 lower-case letters, digits and hyphens"
+        )

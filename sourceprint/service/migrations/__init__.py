@@ -1,0 +1,1 @@
+"""Migrations of the service's tables, run by alembic: `env` is its entry, `versions` has a module per version."""

@@ -1,0 +1,158 @@
+"""The tables of the service (SQLAlchemy Core), for SQLite and PostgreSQL.
+
+Every row but those of `setting` and `outbox` belongs to one organisation. Rights, uses and statements are not here:
+each organisation has a database of its own for them (`sourceprint.service.folder`), so that no query can mix two.
+
+Times are texts in UTC to the millisecond (`sourceprint.service.clock`), which sort as they follow each other.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+__all__ = ["api_key", "delivery", "grant", "job", "metadata", "organisation", "outbox", "setting", "webhook"]
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+
+_Big = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows by itself only in INTEGER columns
+_Time = String(24)  # 2026-12-02T10:00:00.000Z
+_Id = String(64)
+
+setting = Table(
+    "setting",
+    metadata,
+    Column("name", String(200), primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
+organisation = Table(
+    "organisation",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("created_at", _Time, nullable=False),
+    Column("closed_at", _Time),
+)
+
+api_key = Table(
+    "api_key",
+    metadata,
+    Column("id", _Id, primary_key=True),  # the visible part of the key
+    Column("organisation_id", _Id, ForeignKey("organisation.id"), nullable=False, index=True),
+    Column("name", Text, nullable=False),
+    Column("digest", String(64), nullable=False),  # SHA-256 of the secret part, which is nowhere kept
+    Column("scopes", Text, nullable=False),  # separated by spaces, in the order of `Scope`
+    Column("created_at", _Time, nullable=False),
+    Column("created_by", Text, nullable=False),
+    Column("expires_at", _Time),
+    Column("revoked_at", _Time),
+    Column("per_minute", Integer),  # requests; null is the default of the server
+    Column("budget", Integer),  # searches in all; null is no limit
+    Column("searches", Integer, nullable=False, default=0),
+)
+
+grant = Table(
+    "catalogue_grant",  # "grant" is a word of SQL
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("owner_id", _Id, ForeignKey("organisation.id"), nullable=False, index=True),
+    Column("holder_id", _Id, ForeignKey("organisation.id"), nullable=False, index=True),
+    Column("fields", Text, nullable=False),  # of recordings, that the holder sees; separated by spaces
+    Column("owner_sees", String(16), nullable=False),  # "counts" or "matches"
+    Column("created_at", _Time, nullable=False),
+    Column("created_by", Text, nullable=False),
+    Column("expires_at", _Time),
+    Column("revoked_at", _Time),
+    Column("budget", Integer),
+    Column("searches", Integer, nullable=False, default=0),
+    Column("matched", Integer, nullable=False, default=0),  # tracks of the holder in which something was found
+)
+
+job = Table(
+    "job",
+    metadata,
+    Column("id", _Id, primary_key=True),  # UUID 7: ids sort by time
+    Column("organisation_id", _Id, ForeignKey("organisation.id"), nullable=False),
+    Column("grant_id", _Id, ForeignKey("catalogue_grant.id")),  # where another's catalogue is searched
+    Column("kind", String(16), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("priority", Integer, nullable=False),
+    Column("reference", Text, nullable=False),  # the caller's own id, or ""
+    Column("arguments", Text, nullable=False),  # JSON
+    Column("upload", Text),  # file in the folder of uploads, while it is there
+    Column("idempotency_key", String(255)),
+    Column("request_digest", String(64)),  # of a request with such a key
+    Column("created_at", _Time, nullable=False),
+    Column("created_by", Text, nullable=False),
+    Column("owner", Text),  # the worker that has it
+    Column("token", Integer, nullable=False, default=0),  # fencing: one more with each claim
+    Column("lease_until", _Time),
+    Column("losses", Integer, nullable=False, default=0),  # leases that expired or were cut short
+    Column("started_at", _Time),
+    Column("finished_at", _Time),
+    Column("result", Text),  # JSON
+    Column("error", Text),  # JSON
+    Column("erased_at", _Time),
+    UniqueConstraint("organisation_id", "idempotency_key"),
+    Index("ix_job_line", "state", "priority", "id"),
+    Index("ix_job_lease", "state", "lease_until"),
+    Index("ix_job_listed", "organisation_id", "kind", "id"),
+    Index("ix_job_reference", "organisation_id", "reference"),
+)
+
+webhook = Table(
+    "webhook",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("organisation_id", _Id, ForeignKey("organisation.id"), nullable=False, index=True),
+    Column("url", Text, nullable=False),
+    Column("secret", Text, nullable=False),
+    Column("events", Text, nullable=False),  # separated by spaces; "" for all
+    Column("created_at", _Time, nullable=False),
+    Column("created_by", Text, nullable=False),
+    Column("disabled_at", _Time),
+    Column("disabled_because", Text),
+)
+
+delivery = Table(
+    "delivery",
+    metadata,
+    Column("id", _Id, primary_key=True),  # stays the same however often it is sent
+    Column("webhook_id", _Id, ForeignKey("webhook.id"), nullable=False, index=True),
+    Column("body", Text, nullable=False),
+    Column("created_at", _Time, nullable=False),
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("next_at", _Time),  # null: nothing more is done
+    Column("owner", Text),
+    Column("delivered_at", _Time),
+    Column("last_error", Text),
+    Index("ix_delivery_due", "next_at"),
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("sequence", _Big, primary_key=True, autoincrement=True),
+    Column("id", _Id, nullable=False, unique=True),
+    Column("organisation_id", _Id, nullable=False),  # "" for the server itself
+    Column("entry", LargeBinary, nullable=False),  # the bytes of the log
+    Column("log_index", _Big, unique=True),  # where the log has it; null: not yet
+    Index("ix_outbox_organisation", "organisation_id", "log_index"),
+)

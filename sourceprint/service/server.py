@@ -1,0 +1,57 @@
+"""A server: settings, data folder and database, as routes and workers share them; and its first start."""
+
+from dataclasses import dataclass, field
+
+from sqlalchemy import func, select
+
+from sourceprint.service.api_keys import Scope, issue_key
+from sourceprint.service.clock import Clock, system_clock
+from sourceprint.service.data_folder import DataFolder
+from sourceprint.service.database import ServiceDatabase
+from sourceprint.service.organisations import DEFAULT_ORGANISATION, add_organisation
+from sourceprint.service.rates import Rates
+from sourceprint.service.schema import organisation
+from sourceprint.service.settings import Settings
+
+__all__ = ["Server"]
+
+
+@dataclass(slots=True)
+class Server:
+    """Everything that a request needs.
+
+    Attributes
+    ----------
+    settings : Settings
+    folder : DataFolder
+    database : ServiceDatabase
+    rates : Rates
+        Requests of each key in the last minute.
+    """
+
+    settings: Settings
+    folder: DataFolder
+    database: ServiceDatabase
+    rates: Rates = field(default_factory=Rates)
+
+    @classmethod
+    def open(cls, settings: Settings, *, clock: Clock = system_clock) -> "Server":
+        """Open the data folder and the database, and make them where they are not there.
+
+        Raises
+        ------
+        OutputError, RightsDatabaseError
+            If one cannot be made or opened.
+        """
+        folder = DataFolder.open(settings)
+        return cls(settings, folder, ServiceDatabase.open(folder.database_place, clock=clock, pooled=True))
+
+    def first_key(self) -> str | None:
+        """Make the first organisation with a key for all of it, and return the key's text; None where there is one."""
+        with self.database.writing() as connection:
+            if connection.scalar(select(func.count()).select_from(organisation)):
+                return None
+            at = self.database.now()
+            add_organisation(connection, DEFAULT_ORGANISATION, "Main organisation", at=at, actor="server")
+            _, text = issue_key(connection, DEFAULT_ORGANISATION, "first key", list(Scope), at=at, actor="server")
+        return text

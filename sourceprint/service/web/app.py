@@ -1,0 +1,79 @@
+"""The application: routes, request ids, limits of bodies, refusals, and its description in OpenAPI 3.1."""
+
+import re
+import uuid
+
+from fastapi import FastAPI
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from sourceprint.outputs import program_version
+from sourceprint.service.server import Server
+from sourceprint.service.web import checks, scans
+from sourceprint.service.web.problems import Refused, add_handlers
+
+__all__ = ["create_app"]
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+}
+
+
+def create_app(server: Server) -> FastAPI:
+    """Return the application of a server."""
+    app = FastAPI(
+        title="Sourceprint",
+        version=program_version(),
+        summary="Evidence of reuse: match generated audio back to the recordings of a licensed catalogue",
+        docs_url=None,  # their pages load programs from elsewhere
+        redoc_url=None,
+        openapi_url="/openapi.json",
+    )
+    app.state.server = server
+    add_handlers(app)
+    for module in (scans, checks):
+        app.include_router(module.router)
+    app.add_middleware(_Frame, json_kb=server.settings.json_kb)
+    return app
+
+
+class _Frame:
+    """Gives each request an id, limits JSON bodies however they are sent, and adds headers of safety."""
+
+    def __init__(self, app: ASGIApp, json_kb: int) -> None:
+        self._app = app
+        self._json_kb = json_kb
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        sent = headers.get("x-request-id", "")
+        request_id = sent if _REQUEST_ID.fullmatch(sent) else uuid.uuid4().hex
+        scope.setdefault("state", {})["request_id"] = request_id
+        is_json = headers.get("content-type", "").startswith("application/json")
+        n_bytes = 0
+
+        async def limited() -> Message:
+            nonlocal n_bytes
+            message = await receive()
+            n_bytes += len(message.get("body", b""))
+            if is_json and n_bytes > self._json_kb * 1_000:
+                raise Refused(413, "body too long", f"a JSON body may have {self._json_kb} kB")
+            return message
+
+        async def framed(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                answer = MutableHeaders(raw=message["headers"])
+                answer["X-Request-Id"] = request_id
+                for name, value in _HEADERS.items():
+                    answer.setdefault(name, value)
+            await send(message)
+
+        await self._app(scope, limited, framed)

@@ -1,0 +1,136 @@
+"""Checks: the gate before a release, as one call; short audio is answered at once."""
+
+import asyncio
+import re
+from datetime import date
+from typing import Annotated, Literal
+
+from anyio import to_thread
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from fingerprint.errors import ParameterError
+from sourceprint.service.api_keys import Scope
+from sourceprint.service.jobs import CHECK, DONE, FAILED, Job, list_jobs
+from sourceprint.service.requests import CheckArguments
+from sourceprint.service.web.access import Caller, needs
+from sourceprint.service.web.job_views import (
+    After,
+    IdempotencyKey,
+    JobsPage,
+    JobView,
+    Limit,
+    Reference,
+    StateFilter,
+    job_view,
+    jobs_page,
+    submit,
+)
+from sourceprint.service.web.problems import responses
+from sourceprint.service.web.scans import find_own
+from sourceprint.service.web.uploads import AUDIO_BODY, receive
+
+__all__ = ["router"]
+
+router = APIRouter(prefix="/v1/checks", tags=["checks"])
+
+_Checker = Annotated[Caller, needs(Scope.CHECK)]
+_POLICY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+_LOOK_SECONDS = 0.05
+
+
+class CheckQuery(BaseModel):
+    """Parameters of a check."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str = Field("audio", min_length=1, max_length=1_000, pattern=r"^[^\x00]*$", description="Name of the track")
+    reference: str = Field("", max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$", description="Your own id, echoed")
+    policy: str = Field("", max_length=64, description="Name of a release policy; by default the one that ships")
+    day: date | None = Field(None, description="Of the release, on which licences must hold; by default today, UTC")
+    fail_on: Literal["block", "review"] = Field("block", description="From which decision on `exit_code` is 1")
+    wait: float | None = Field(None, ge=0, le=300, description="Seconds to wait for the verdict, at most")
+
+
+@router.post(
+    "",
+    status_code=200,
+    openapi_extra=AUDIO_BODY,
+    responses=responses(400, 401, 403, 408, 413, 422, 429, 507)
+    | {202: {"model": JobView, "description": "Not done in time: ask for the check again with its id"}},
+)
+async def submit_check(
+    request: Request,
+    response: Response,
+    caller: _Checker,
+    query: Annotated[CheckQuery, Query()],
+    idempotency_key: IdempotencyKey = None,
+) -> JobView:
+    """Check a track against a release policy: the body is the audio file or its fingerprint file.
+
+    `result` is the report that `sourceprint check --json` prints, `result.exit_code` its exit code.
+    """
+    server = caller.server
+    _expect_policy(caller, query.policy)
+    arguments = CheckArguments(
+        name=query.name,
+        policy=query.policy,
+        day="" if query.day is None else query.day.isoformat(),
+        fail_on=query.fail_on,
+    )
+    upload = await receive(request, server.folder.uploads, limit_mb=server.settings.upload_mb, name=query.name)
+
+    def add() -> str:
+        made = False
+        try:
+            caller.spend()
+            job_id, made = submit(
+                caller, CHECK, arguments, upload=upload, reference=query.reference, priority=0,
+                idempotency_key=idempotency_key,
+            )  # fmt: skip
+        finally:
+            if not made:
+                upload.discard()
+        return job_id
+
+    job_id = await to_thread.run_sync(add)
+    found = await _done_within(caller, job_id, server.settings.wait_seconds if query.wait is None else query.wait)
+    response.headers["Location"] = f"/v1/checks/{job_id}"
+    response.status_code = 200 if found.state in (DONE, FAILED) else 202
+    return job_view(found)
+
+
+@router.get("", responses=responses(400, 401, 403, 422, 429))
+def list_checks(
+    caller: _Checker, state: StateFilter = "", reference: Reference = "", after: After = "", limit: Limit = 100
+) -> JobsPage:
+    """List checks in the order in which they were submitted, without their reports."""
+    with caller.server.database.reading() as connection:
+        found = list_jobs(
+            connection, caller.organisation, CHECK, state=state, reference=reference, after=after, limit=limit + 1
+        )
+    return jobs_page(found, limit)
+
+
+@router.get("/{check_id}", responses=responses(400, 401, 403, 404, 422, 429))
+def get_check(caller: _Checker, check_id: str) -> JobView:
+    """Get a check, with its report once it is done."""
+    return job_view(find_own(caller, check_id, CHECK))
+
+
+async def _done_within(caller: Caller, job_id: str, seconds: float) -> Job:
+    """Return a job once it is final, or as it is when the time is over."""
+    until = asyncio.get_running_loop().time() + seconds
+    while True:
+        found = await to_thread.run_sync(find_own, caller, job_id, CHECK)
+        if found.state in (DONE, FAILED) or asyncio.get_running_loop().time() >= until:
+            return found
+        await asyncio.sleep(_LOOK_SECONDS)
+
+
+def _expect_policy(caller: Caller, name: str) -> None:
+    if not name:
+        return
+    folder = caller.server.folder.organisation(caller.organisation).policies
+    if not _POLICY.fullmatch(name) or not (folder / f"{name}.toml").is_file():
+        raise ParameterError(f"policy {name!r:.64}: is not there; put its file into the policies of the organisation")

@@ -1,0 +1,111 @@
+"""Refusals as answers: `application/problem+json` (RFC 9457), the same form for every error of the API."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+
+from fingerprint.errors import (
+    AudioError,
+    CatalogueError,
+    DuplicateRecordingError,
+    EvidenceError,
+    GrantError,
+    IndexLockedError,
+    ParameterError,
+    RightsDatabaseError,
+    RightsError,
+    SourceprintError,
+    StorageFullError,
+    UnknownRecordingError,
+    UnknownRightsError,
+    VerificationError,
+)
+
+__all__ = ["PROBLEM_TYPE", "Problem", "Refused", "add_handlers", "problem", "responses"]
+
+PROBLEM_TYPE = "application/problem+json"
+
+_STATUS: tuple[tuple[type[SourceprintError], int], ...] = (  # the first that fits
+    (UnknownRecordingError, 404),
+    (UnknownRightsError, 404),
+    (DuplicateRecordingError, 409),
+    (IndexLockedError, 409),
+    (GrantError, 403),
+    (StorageFullError, 507),
+    (RightsDatabaseError, 503),
+    (CatalogueError, 409),
+    (AudioError, 422),
+    (ParameterError, 422),
+    (RightsError, 422),
+    (EvidenceError, 422),
+    (VerificationError, 409),
+)
+
+
+class Problem(BaseModel):
+    """Why a request was refused."""
+
+    type: str = Field("about:blank", description="Kind of the problem; titles say it in words")
+    title: str = Field(description="Kind of the problem, in words")
+    status: int = Field(description="The HTTP status")
+    detail: str = Field(description="What is wrong, with name, value, limit and remedy")
+    request_id: str = Field(description="The id of the request, for the operator's logs")
+
+
+class Refused(HTTPException):
+    """A request that is refused with a problem.
+
+    Parameters
+    ----------
+    status : int
+    title, detail : str
+    headers : mapping, optional
+    """
+
+    def __init__(self, status: int, title: str, detail: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(status, detail, dict(headers or {}))
+        self.title = title
+
+
+def problem(
+    request: Request, status: int, title: str, detail: str, headers: Mapping[str, str] | None = None
+) -> JSONResponse:
+    """Return the answer of a refusal."""
+    request_id = getattr(request.state, "request_id", "")
+    content = Problem(type="about:blank", title=title, status=status, detail=detail, request_id=request_id).model_dump()
+    return JSONResponse(content, status, dict(headers or {}), media_type=PROBLEM_TYPE)
+
+
+def responses(*codes: int) -> dict[int | str, dict[str, Any]]:
+    """Return the documentation of refusals that a route may answer with."""
+    schema = {"$ref": "#/components/schemas/Problem"}
+    return {
+        code: {"description": HTTPStatus(code).phrase, "model": Problem, "content": {PROBLEM_TYPE: {"schema": schema}}}
+        for code in codes
+    }
+
+
+def add_handlers(app: FastAPI) -> None:
+    """Answer every refusal, of ours and of the framework, with a problem."""
+
+    @app.exception_handler(HTTPException)
+    async def of_http(request: Request, error: HTTPException) -> JSONResponse:
+        title = error.title if isinstance(error, Refused) else HTTPStatus(error.status_code).phrase
+        return problem(request, error.status_code, title, str(error.detail), error.headers)
+
+    @app.exception_handler(RequestValidationError)
+    async def of_validation(request: Request, error: RequestValidationError) -> JSONResponse:
+        lines = [f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()]
+        return problem(request, 422, "invalid request", "; ".join(lines)[:2_000])
+
+    @app.exception_handler(SourceprintError)
+    async def of_ours(request: Request, error: SourceprintError) -> JSONResponse:
+        status = next((status for kind, status in _STATUS if isinstance(error, kind)), 422)
+        headers = {"Retry-After": "1"} if status in (503, 507) or isinstance(error, IndexLockedError) else {}
+        return problem(request, status, type(error).__name__.removesuffix("Error"), str(error), headers)

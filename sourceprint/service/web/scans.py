@@ -1,0 +1,242 @@
+"""Scans: submit audio or name files of the server, ask for their state, fetch results, erase."""
+
+from pathlib import Path
+from typing import Annotated
+
+from anyio import to_thread
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import Response as RawResponse
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import update
+
+from fingerprint.errors import ParameterError
+from index.search.match import DEFAULT_FALSE_PER_1000H
+from sourceprint.inputs import collect
+from sourceprint.service.api_keys import Scope
+from sourceprint.service.jobs import DONE, FAILED, QUEUED, SCAN, Job, add_jobs, find_job, find_repeated, list_jobs
+from sourceprint.service.outbox import note_event
+from sourceprint.service.requests import ScanArguments, encode_arguments
+from sourceprint.service.schema import job as job_table
+from sourceprint.service.web.access import Caller, needs
+from sourceprint.service.web.job_views import (
+    After,
+    IdempotencyKey,
+    JobsPage,
+    JobView,
+    Limit,
+    Reference,
+    StateFilter,
+    job_view,
+    jobs_page,
+    submit,
+)
+from sourceprint.service.web.problems import Refused, responses
+from sourceprint.service.web.uploads import AUDIO_BODY, receive
+
+__all__ = ["TrackName", "find_own", "router"]
+
+router = APIRouter(prefix="/v1/scans", tags=["scans"])
+
+TrackName = Annotated[
+    str, Query(min_length=1, max_length=1_000, pattern=r"^[^\x00]*$", description="Name of the track in its result")
+]
+_Scanner = Annotated[Caller, needs(Scope.SCAN)]
+_BATCH_PRIORITY = 2  # after tracks that someone waits for
+_MOST_IN_BATCH = 10_000
+
+
+class ScanSettings(BaseModel):
+    """How hard to search, and what."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    thorough: bool = Field(False, description="Search tempo and speed from half to double; three times as slow")
+    max_false_per_1000h: float = Field(DEFAULT_FALSE_PER_1000H, gt=0, description="False matches in 1 000 hours")
+    only: list[str] = Field([], max_length=1_000, description='Recordings to search: "id:ID" or "tag:TAG"')
+    exclude: list[str] = Field([], max_length=1_000, description="Recordings not to search")
+
+    def arguments(self, name: str, *, path: str = "", evidence: bool = False) -> ScanArguments:
+        """Return them as arguments of a job; ParameterError if one is out of range."""
+        arguments = ScanArguments(
+            name=name,
+            path=path,
+            thorough=self.thorough,
+            max_false_per_1000h=self.max_false_per_1000h,
+            only=tuple(self.only),
+            exclude=tuple(self.exclude),
+            evidence=evidence,
+        )
+        arguments.options()
+        return arguments
+
+
+class ScanQuery(ScanSettings):
+    """Parameters of one scan."""
+
+    name: str = Field("audio", min_length=1, max_length=1_000, pattern=r"^[^\x00]*$", description="Name of the track")
+    reference: str = Field("", max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$", description="Your own id, echoed")
+
+
+class NamedFile(BaseModel):
+    """One file of a batch."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    path: str = Field(min_length=1, max_length=4_096, description="In a folder that the server may read")
+    name: str = Field(default="", max_length=1_000, description="Name of the track; by default the path")
+    reference: str = Field(default="", max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")
+
+
+class Batch(ScanSettings):
+    """Files that the server may read: named one by one, or as a folder with all that is in it."""
+
+    files: list[NamedFile] = Field([], max_length=_MOST_IN_BATCH)
+    folder: str = Field("", max_length=4_096)
+
+
+class BatchView(BaseModel):
+    """Scans of a batch, in the order of its files, and what could not be used."""
+
+    ids: list[str]
+    refused: list[dict[str, str]] = Field(description="Files of a folder that may be audio and cannot be used")
+
+
+@router.post("", status_code=202, openapi_extra=AUDIO_BODY, responses=responses(400, 401, 403, 408, 413, 422, 429, 507))
+async def submit_scan(
+    request: Request,
+    response: Response,
+    caller: _Scanner,
+    query: Annotated[ScanQuery, Query()],
+    idempotency_key: IdempotencyKey = None,
+) -> JobView:
+    """Submit a track: the body is the audio file or its fingerprint file."""
+    arguments = query.arguments(query.name)
+    upload = await receive(
+        request, caller.server.folder.uploads, limit_mb=caller.server.settings.upload_mb, name=query.name
+    )
+
+    def add() -> Job:
+        made = False
+        try:
+            caller.spend()
+            job_id, made = submit(
+                caller, SCAN, arguments, upload=upload, reference=query.reference, idempotency_key=idempotency_key
+            )
+        finally:
+            if not made:
+                upload.discard()
+        return find_own(caller, job_id, SCAN)
+
+    added = await to_thread.run_sync(add)
+    response.headers["Location"] = f"/v1/scans/{added.id}"
+    return job_view(added)
+
+
+@router.post("/batch", status_code=202, responses=responses(400, 401, 403, 413, 422, 429))
+def submit_batch(caller: _Scanner, batch: Batch, idempotency_key: IdempotencyKey = None) -> BatchView:
+    """Submit many files that the server may read; they wait behind single scans."""
+    if bool(batch.files) == bool(batch.folder):
+        raise ParameterError("batch: give either files or a folder")
+    named, refused = [(_readable(caller, one.path), one) for one in batch.files], []
+    if batch.folder:
+        found = collect([str(_readable(caller, batch.folder))], lists=False)
+        named = [(item.path, NamedFile(path=str(item.path))) for item in found.items]
+        refused = [{"name": one.name, "reason": one.reason} for one in found.refusals]
+    if len(named) > _MOST_IN_BATCH:
+        raise ParameterError(f"batch of {len(named)} files: may have {_MOST_IN_BATCH}; submit it in parts")
+    rows = []
+    for at, (path, one) in enumerate(named):
+        kept = encode_arguments(batch.arguments(one.name or one.path, path=str(path)))
+        row = {"arguments": kept, "reference": one.reference, "priority": _BATCH_PRIORITY}
+        rows.append(row | ({"idempotency_key": f"{idempotency_key}#{at}"} if idempotency_key else {}))
+    with caller.server.database.writing() as connection:
+        if idempotency_key and rows and find_repeated(connection, caller.organisation, f"{idempotency_key}#0"):
+            known = (
+                find_repeated(connection, caller.organisation, f"{idempotency_key}#{at}") for at in range(len(rows))
+            )
+            pairs = list(zip(known, rows, strict=True))
+            if any(one is None or one.arguments != row["arguments"] for one, row in pairs):
+                detail = f"Idempotency-Key {idempotency_key}: was used for another batch; choose a new key"
+                raise Refused(422, "idempotency key used", detail)
+            return BatchView(ids=[one.id for one, _ in pairs if one is not None], refused=refused)
+    caller.spend(len(rows))
+    with caller.server.database.writing() as connection:
+        at_time = caller.server.database.now()
+        ids = add_jobs(connection, caller.organisation, SCAN, rows, at=at_time, by=caller.actor)
+        note_event(
+            connection, "batch.submitted", at=at_time, organisation=caller.organisation, actor=caller.actor,
+            subject=f"scan:{ids[0]}" if ids else "", data={"scans": len(ids)},
+        )  # fmt: skip
+    return BatchView(ids=ids, refused=refused)
+
+
+@router.get("", responses=responses(400, 401, 403, 422, 429))
+def list_scans(
+    caller: _Scanner, state: StateFilter = "", reference: Reference = "", after: After = "", limit: Limit = 100
+) -> JobsPage:
+    """List scans in the order in which they were submitted, without their results."""
+    with caller.server.database.reading() as connection:
+        found = list_jobs(
+            connection, caller.organisation, SCAN, state=state, reference=reference, after=after, limit=limit + 1
+        )
+    return jobs_page(found, limit)
+
+
+@router.get("/{scan_id}", responses=responses(400, 401, 403, 404, 422, 429))
+def get_scan(caller: _Scanner, scan_id: str) -> JobView:
+    """Get a scan, with its result once it is done."""
+    return job_view(find_own(caller, scan_id, SCAN))
+
+
+@router.get("/{scan_id}/result", responses=responses(400, 401, 403, 404, 409, 422, 429), response_class=RawResponse)
+def get_result(caller: _Scanner, scan_id: str) -> Response:
+    """Get the result alone: the row that the command `scan` writes, as application/json."""
+    found = find_own(caller, scan_id, SCAN)
+    if found.state != DONE or found.result is None:
+        state = "erased" if found.erased_at else found.state
+        raise Refused(409, "no result", f"scan {scan_id} is {state}; only a scan that is done has a result")
+    return RawResponse(found.result, media_type="application/json")
+
+
+@router.delete("/{scan_id}", status_code=204, responses=responses(400, 401, 403, 404, 409, 422, 429))
+def erase_scan(caller: _Scanner, scan_id: str) -> None:
+    """Erase audio and result of a scan for good; that it was erased stays in the log."""
+    found, server = find_own(caller, scan_id, SCAN), caller.server
+    with server.database.writing() as connection:
+        at = server.database.now()
+        final = job_table.c.state.in_((QUEUED, DONE, FAILED))
+        same = (job_table.c.id == scan_id) & final & job_table.c.erased_at.is_(None)
+        empty = {"state": DONE if found.state == DONE else FAILED, "result": None, "upload": None, "erased_at": at}
+        if found.state == QUEUED:
+            empty |= {"error": '{"title": "erased", "detail": "it was erased before it was searched"}'}
+        changed = connection.execute(update(job_table).where(same).values(**empty)).rowcount
+        if changed:
+            note_event(
+                connection, "scan.erased", at=at, organisation=caller.organisation, actor=caller.actor,
+                subject=f"scan:{scan_id}",
+            )  # fmt: skip
+    if not changed and not found.erased_at:
+        raise Refused(
+            409, "running", f"scan {scan_id} is being searched; erase it once it is done", {"Retry-After": "5"}
+        )
+    if found.upload is not None:
+        (server.folder.uploads / found.upload).unlink(missing_ok=True)
+
+
+def find_own(caller: Caller, job_id: str, kind: str) -> Job:
+    """Return a job of the caller's organisation; 404 if it has none with this id."""
+    with caller.server.database.reading() as connection:
+        found = find_job(connection, caller.organisation, job_id, kind=kind)
+    if found is None:
+        raise Refused(404, "not found", f"{kind} {job_id[:64]}: is not there")
+    return found
+
+
+def _readable(caller: Caller, named: str) -> Path:
+    """Return a path that the server may read; 422 if it is elsewhere, or leads there by a link."""
+    path = Path(named)
+    if "\0" not in named and path.is_absolute():
+        real = path.resolve()
+        if any(real.is_relative_to(root.resolve()) for root in caller.server.settings.readable):
+            return path
+    raise ParameterError(f"path {named!r:.200}: is in no folder that this server may read; see its option --readable")

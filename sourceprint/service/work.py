@@ -1,0 +1,226 @@
+"""What is done for each kind of job: the same calls as those of the commands, with the outcome in the table.
+
+Audio is decoded in a process of its own, with limits of time and memory (`sourceprint.workers`): a hostile upload ends
+that process, and its job has a result that says so. A job *fails* where it could not be done at all, as there is no
+index; audio that cannot be searched is an outcome like any other.
+"""
+
+import json
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, select, update
+
+from fingerprint.errors import CatalogueError, GrantError, IndexMissingError, SourceprintError, printable
+from index.search.match import SearchOptions
+from index.storage.snapshot import Snapshot
+from sourceprint.catalogue.additions import Addition, AdditionOutcome
+from sourceprint.faults import fault_of, log_fault
+from sourceprint.gate.check import check_files, unknown_ids
+from sourceprint.gate.policy_toml import default_policy, load_policy
+from sourceprint.gate.report import json_report
+from sourceprint.gate.verdict import Report
+from sourceprint.inputs import NamedInputs
+from sourceprint.items import Item
+from sourceprint.places import today
+from sourceprint.scans.results import plain_json
+from sourceprint.scans.scan import open_for, scan_files
+from sourceprint.scans.scan_json import scan_row
+from sourceprint.service.data_folder import DataFolder, OrganisationFolder
+from sourceprint.service.database import ServiceDatabase
+from sourceprint.service.jobs import ADDITION, CHECK, DONE, FAILED, MOST_LOSSES, SCAN, Claim, Job, finish
+from sourceprint.service.outbox import note_event
+from sourceprint.service.requests import AdditionArguments, CheckArguments, ScanArguments, decode_arguments
+from sourceprint.service.schema import grant
+from sourceprint.service.webhooks import announce
+
+__all__ = ["Workshop"]
+
+_OPEN_INDEXES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """Outcome of one job: its state, its JSON, and counts and digests for the log."""
+
+    state: str
+    document: dict[str, Any]
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Workshop:
+    """Everything that a worker needs, and the indexes that it has open.
+
+    Parameters
+    ----------
+    database : ServiceDatabase
+    folder : DataFolder
+    keep_audio : bool
+        Whether uploads stay when their job is done.
+    """
+
+    database: ServiceDatabase
+    folder: DataFolder
+    keep_audio: bool = False
+    _snapshots: OrderedDict[Path, Snapshot] = field(default_factory=OrderedDict)
+
+    def do(self, claims: Sequence[Claim]) -> int:
+        """Do jobs of one kind that were claimed together, and write their outcomes; return how many were written."""
+        tired = [held for held in claims if held.job.losses >= MOST_LOSSES]
+        written = sum(self._write(held, _given_up(held.job)) for held in tired)
+        fresh = [held for held in claims if held.job.losses < MOST_LOSSES]
+        if fresh and fresh[0].job.kind == ADDITION:
+            for replacing in (False, True):
+                same = [held for held in fresh if _addition(held.job).replace == replacing]
+                written += self._add(same, replacing=replacing) if same else 0
+            return written
+        for held in fresh:
+            work = {SCAN: self._scan, CHECK: self._check}[held.job.kind]
+            written += self._write(held, _contained(lambda: work(held.job)))  # noqa: B023 - called at once
+        return written
+
+    def _scan(self, job: Job) -> _Outcome:
+        arguments = decode_arguments(job.arguments, ScanArguments)
+        options, owner = arguments.options(), self._searched(job)
+        path = self._audio(job, arguments.path)
+        snapshot = self._open(owner, options)
+        n_bytes = path.stat().st_size if path.exists() else None
+        item = Item(path, id=job.reference, called=arguments.name)
+        with closing(scan_files(owner.index, [item], options=options, jobs=1, reuse=snapshot)) as scans:
+            (scan,) = scans
+        row = plain_json(scan_row(scan, n_bytes=n_bytes))
+        facts: dict[str, Any] = {"track": scan.sha256, "index": scan.searched.digest, "status": scan.status}
+        return _Outcome(DONE, row, facts | {"matches": len(scan.matches)})
+
+    def _check(self, job: Job) -> _Outcome:
+        arguments = decode_arguments(job.arguments, CheckArguments)
+        own, owner = self.folder.organisation(job.organisation_id), self._searched(job)
+        path = self._audio(job, arguments.path)
+        file = own.policies / f"{arguments.policy}.toml" if arguments.policy else None
+        policy = default_policy() if file is None else load_policy(file)
+        snapshot = self._open(owner, SearchOptions())
+        inputs = NamedInputs((Item(path, id=job.reference, called=arguments.name),), ())
+        day, unknown = date.fromisoformat(arguments.day) if arguments.day else today(), unknown_ids(snapshot, policy)
+        with closing(check_files(snapshot, inputs, policy=policy, day=day, jobs=1)) as checked:
+            verdicts = tuple(checked)
+        name = f"{arguments.policy}.toml" if arguments.policy else ""
+        report = Report(policy, name, day, arguments.fail_on, verdicts, unknown, "", not arguments.day, ())
+        (verdict,) = verdicts
+        facts: dict[str, Any] = {
+            "track": "" if verdict.result is None else verdict.result.track.sha256 or "",
+            "policy": policy.sha256,
+        }
+        facts |= {"index": snapshot.digest, "action": verdict.action}
+        facts |= {"matches": 0 if verdict.result is None else len(verdict.result.matches)}
+        return _Outcome(DONE, json.loads(json_report(report)), facts)
+
+    def _add(self, claims: Sequence[Claim], *, replacing: bool) -> int:
+        """Add or replace recordings of one organisation, in one commit where all are done within a minute."""
+        own = self.folder.organisation(claims[0].job.organisation_id)
+        own.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        items = []
+        for held in claims:
+            asked = _addition(held.job)
+            path = self._audio(held.job, asked.path)
+            items.append(Item(path, asked.id, asked.title, asked.artists, asked.isrc, "", asked.tags, (), asked.name))
+        try:
+            with closing(Addition(own.index, jobs=1, replacing=replacing).run(NamedInputs(tuple(items), ()))) as run:
+                outcomes = list(run)  # all, before one is written down: they are safe once they are committed
+        except SourceprintError as error:
+            return sum(self._write(held, _failed(error)) for held in claims)
+        return sum(self._write(held, _of_addition(outcome)) for held, outcome in zip(claims, outcomes, strict=True))
+
+    def _searched(self, job: Job) -> OrganisationFolder:
+        """Return the organisation whose catalogue is searched; a grant must still hold."""
+        if job.grant_id is None:
+            return self.folder.organisation(job.organisation_id)
+        with self.database.reading() as connection:
+            row = connection.execute(select(grant).where(grant.c.id == job.grant_id)).mappings().one()
+        if row["revoked_at"] or (row["expires_at"] and row["expires_at"] <= self.database.now()):
+            raise GrantError(f"grant {job.grant_id}: does not hold any more; ask the owner of the catalogue")
+        return self.folder.organisation(row["owner_id"])
+
+    def _audio(self, job: Job, path: str) -> Path:
+        return Path(path) if job.upload is None else self.folder.uploads / job.upload
+
+    def _open(self, owner: OrganisationFolder, options: SearchOptions) -> Snapshot:
+        """Open the index of an organisation, or what changed of it since it was opened last."""
+        if not owner.index.exists():
+            raise IndexMissingError("the catalogue holds no recording; add recordings before you scan")
+        snapshot = open_for(owner.index, options, reuse=self._snapshots.pop(owner.index, None))
+        self._snapshots[owner.index] = snapshot
+        while len(self._snapshots) > _OPEN_INDEXES:
+            self._snapshots.popitem(last=False)
+        if not len(snapshot.recordings):
+            raise CatalogueError("the catalogue holds no recording; add recordings before you scan")
+        return snapshot
+
+    def _write(self, held: Claim, outcome: _Outcome) -> bool:
+        """Write an outcome, with its entry in the log and its webhooks; False where the claim is not the latest."""
+        job, at = held.job, self.database.now()
+        text = json.dumps(outcome.document, ensure_ascii=False)
+        kept = {"result": text} if outcome.state == DONE else {"error": text}
+        with self.database.writing() as connection:
+            if not finish(connection, held, outcome.state, at=at, **kept):
+                return False
+            event = f"{job.kind}.{outcome.state}"
+            note_event(
+                connection, event, at=at, organisation=job.organisation_id, actor="worker",
+                subject=f"{job.kind}:{job.id}", data=outcome.facts,
+            )  # fmt: skip
+            self._count_grant(connection, job, outcome)
+            data = {"id": job.id, "reference": job.reference or None, "state": outcome.state}
+            announce(connection, job.organisation_id, event, data, at=at)
+        if job.upload is not None and not self.keep_audio:
+            (self.folder.uploads / job.upload).unlink(missing_ok=True)
+        return True
+
+    def _count_grant(self, connection: Connection, job: Job, outcome: _Outcome) -> None:
+        if job.grant_id is not None and outcome.facts.get("matches"):
+            same = grant.c.id == job.grant_id
+            connection.execute(update(grant).where(same).values(matched=grant.c.matched + 1))
+
+
+def _contained(work: Callable[[], _Outcome]) -> _Outcome:
+    try:
+        return work()
+    except SourceprintError as error:
+        return _failed(error)
+    except Exception as error:  # noqa: BLE001 - costs this job alone; the traceback goes to the log of the program
+        fault = fault_of(error)
+        log_fault(fault, "a job of the service")
+        return _Outcome(FAILED, {"title": "unexpected failure", "detail": fault.reason}, {"fault": fault.id})
+
+
+def _failed(error: SourceprintError) -> _Outcome:
+    kind = type(error).__name__.removesuffix("Error")
+    return _Outcome(FAILED, {"title": kind, "detail": str(error)}, {"error": kind})
+
+
+def _given_up(job: Job) -> _Outcome:
+    detail = f"{job.losses} workers ended at this {job.kind}; it is not tried again"
+    return _Outcome(FAILED, {"title": "given up", "detail": detail}, {"error": "given up"})
+
+
+def _addition(job: Job) -> AdditionArguments:
+    return decode_arguments(job.arguments, AdditionArguments)
+
+
+def _of_addition(outcome: AdditionOutcome) -> _Outcome:
+    document = {
+        "kind": outcome.kind,
+        "recording_id": outcome.recording_id,
+        "duration_ms": outcome.duration_ms,
+        "remarks": list(outcome.remarks),
+    }
+    facts = {"kind": outcome.kind, "recording": outcome.recording_id}
+    if outcome.kind == "failed":
+        detail = printable(" ".join(outcome.remarks))
+        return _Outcome(FAILED, {"title": outcome.status or "not added", "detail": detail, **document}, facts)
+    return _Outcome(DONE, document, facts)

@@ -1,0 +1,56 @@
+"""One worker: a process that takes jobs from the line and does them, until it is asked to stop.
+
+The process has one thread, so that it can fork a process for each file (`sourceprint.processes`). The leases of its
+jobs are renewed by the process that minds it (`sourceprint.service.crew`); if that is gone, the worker ends after the
+job in hand. SIGTERM and SIGINT ask it to stop: the job in hand is finished first.
+"""
+
+import os
+import signal
+import time
+
+from sourceprint.service.data_folder import DataFolder
+from sourceprint.service.database import ServiceDatabase
+from sourceprint.service.jobs import claim
+from sourceprint.service.settings import Settings
+from sourceprint.service.work import Workshop
+
+__all__ = ["IDLE_SECONDS", "run_worker"]
+
+IDLE_SECONDS = 0.1
+"""How often an idle worker looks for jobs."""
+
+_ADDITIONS = 64  # that are committed together
+
+
+def run_worker(settings: Settings, owner: str, minder: int) -> None:
+    """Work until asked to stop, or until the process that minds the workers is gone.
+
+    Parameters
+    ----------
+    settings : Settings
+    owner : str
+        Id of the worker, unlike any other's.
+    minder : int
+        Process id of the parent.
+    """
+    from index.vectors.exact import use_threads
+
+    use_threads(1)
+    stopped = False
+
+    def stop(_signal: int, _frame: object) -> None:
+        nonlocal stopped
+        stopped = True
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which asks
+    folder = DataFolder.open(settings)
+    database = ServiceDatabase.open(folder.database_place)
+    workshop = Workshop(database, folder, settings.keep_audio)
+    while not stopped and os.getppid() == minder:
+        claims = claim(database, owner, lease_seconds=settings.lease_seconds, most=_ADDITIONS)
+        if claims:
+            workshop.do(claims)
+        else:
+            time.sleep(IDLE_SECONDS)
