@@ -26,6 +26,7 @@ from sourceprint.commands import (
     money,
     rights,
     scan,
+    service,
     uses,
 )
 from sourceprint.commands.terminal import (
@@ -141,6 +142,7 @@ _SECTIONS = {
         money.explain,
         money.audit,
     ],
+    "Service": [service.serve, service.worker, service.admin],
     "Upkeep": [index_folder.compact, index_folder.export, index_folder.import_, completion],
 }
 """The commands by purpose, in the order of a user's needs."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 import shlex
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -34,7 +33,6 @@ from sourceprint.demo.music import (
     write_music,
 )
 from sourceprint.demo.statement import state_what_is_owed
-from sourceprint.demo.synthesis import synthesize
 from sourceprint.faults import Fault
 from sourceprint.workers import in_order
 
@@ -173,7 +171,9 @@ def _make_all(names: Sequence[str], music: Path, jobs: int, step: Callable[[], o
 def _make(name: str, *, music: Path) -> str:
     """Write one WAV file, or compile the search; returns "", for no failure."""
     if name == _WARM_UP:
-        _warm_up()
+        from sourceprint.scans.warm_up import warm_up
+
+        warm_up()
     else:
         write_music(name, music)
     return ""
@@ -181,22 +181,6 @@ def _make(name: str, *, music: Path) -> str:
 
 def _failed(name: str, fault: Fault) -> str:
     return f"{name or 'the first search'}: {fault.reason}"
-
-
-def _warm_up() -> None:
-    from fingerprint.extract import fingerprint_signal
-    from index.folder.index import Index
-    from index.search.match import STANDARD, match_track
-    from index.storage.layers import recording_landmarks
-    from index.storage.manifest import layer_specs
-    from index.storage.recordings import Recording
-
-    y = synthesize(HOST_SEEDS["Track 1"], 6.0, sample_rate=11025)
-    with tempfile.TemporaryDirectory() as folder:
-        index = Index.create(Path(folder) / "index", layer_specs())
-        with index.writer() as writer:
-            writer.add(Recording("warm-up"), recording_landmarks(fingerprint_signal(y)))
-        match_track(fingerprint_signal(y, role="track", scales=STANDARD.scales), index.snapshot())
 
 
 def _search(

@@ -1,14 +1,17 @@
 """A running server: uvicorn on one address, and the workers beside it."""
 
+import signal
+import threading
 from collections.abc import Callable
 
 import uvicorn
 
 from sourceprint.service.crew import Crew
 from sourceprint.service.server import Server
+from sourceprint.service.settings import Settings
 from sourceprint.service.web.app import create_app
 
-__all__ = ["serve"]
+__all__ = ["serve", "work_until_stopped"]
 
 
 def serve(server: Server, *, host: str, port: int, workers: int, started: Callable[[], object] = lambda: None) -> None:
@@ -38,3 +41,23 @@ def serve(server: Server, *, host: str, port: int, workers: int, started: Callab
         if crew is not None:
             crew.stop()
         server.database.close()
+
+
+def work_until_stopped(settings: Settings, workers: int) -> None:
+    """Run workers without a server, until SIGTERM or Ctrl-C; then finish the jobs in hand.
+
+    Parameters
+    ----------
+    settings : Settings
+    workers : int
+        Worker processes.
+    """
+    stopped = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopped.set())
+    crew = Crew(settings, workers)
+    crew.start()
+    try:
+        stopped.wait()
+    finally:
+        crew.stop()

@@ -35,6 +35,7 @@ def run_worker(settings: Settings, owner: str, minder: int) -> None:
         Process id of the parent.
     """
     from index.vectors.exact import use_threads
+    from sourceprint.scans.warm_up import warm_up
 
     use_threads(1)
     stopped = False
@@ -47,6 +48,7 @@ def run_worker(settings: Settings, owner: str, minder: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which asks
     folder = DataFolder.open(settings)
     database = ServiceDatabase.open(folder.database_place)
+    warm_up()
     workshop = Workshop(database, folder, settings.keep_audio)
     while not stopped and os.getppid() == minder:
         claims = claim(database, owner, lease_seconds=settings.lease_seconds, most=_ADDITIONS)

@@ -118,9 +118,7 @@ def open_engine(place: Place, *, create: bool, lock_seconds: int, pooled: bool =
     pool = QueuePool if pooled else NullPool
     if place.path is not None:
         _prepare_file(place.path, place.name, create=create)
-        engine = create_engine(
-            place.url, poolclass=pool, hide_parameters=True, connect_args={"timeout": lock_seconds}
-        )
+        engine = create_engine(place.url, poolclass=pool, hide_parameters=True, connect_args={"timeout": lock_seconds})
         event.listen(engine, "connect", _set_up_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
