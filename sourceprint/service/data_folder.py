@@ -10,7 +10,8 @@
     uploads/                   audio, for as long as its job needs it
     log/                       the transparency log; its key beside it, in log-key/
 
-On PostgreSQL the rights of an organisation are a schema of their own in the same database, `org_ID`.
+On PostgreSQL the rights of an organisation are a schema of their own in the same database, `org_ID`, after the name of
+the service's own schema where that is not the usual one.
 """
 
 import re
@@ -77,15 +78,14 @@ class OrganisationFolder:
         """Place of the database of rights: a path, or a URL that names the schema."""
         if not self._database_url:
             return str(self.root / "rights.sqlite")
-        return (
-            make_url(self._database_url)
-            .update_query_dict({"options": f"-csearch_path={self._schema}"})
-            .render_as_string(hide_password=False)
-        )
+        options = {"options": f"-csearch_path={self._schema}"}
+        return make_url(self._database_url).update_query_dict(options).render_as_string(hide_password=False)
 
     @property
     def _schema(self) -> str:
-        return "org_" + self.id.replace("-", "_")
+        """The schema of its rights: named after the service's own, where that is not the usual one."""
+        own = str(make_url(self._database_url).query.get("options", "")).partition("search_path=")[2]
+        return (f"{own}_" if own else "") + "org_" + self.id.replace("-", "_")
 
     def rights(self) -> Database:
         """Open its database of rights, or make it.

@@ -136,9 +136,10 @@ def add_jobs(
     at, by : str
         When and by which key.
     """
+    ids = sorted(str(uuid7()) for _ in rows)  # those of one millisecond are in no order
     values = [
         {
-            "id": str(uuid7()),
+            "id": job_id,
             "organisation_id": organisation_id,
             "kind": kind,
             "state": QUEUED,
@@ -152,11 +153,11 @@ def add_jobs(
             "request_digest": None,
             **row,
         }
-        for row in rows
+        for job_id, row in zip(ids, rows, strict=True)
     ]
     if values:
         connection.execute(insert(job), values)
-    return [value["id"] for value in values]
+    return ids
 
 
 def claim(

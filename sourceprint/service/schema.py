@@ -140,7 +140,6 @@ delivery = Table(
     Column("created_at", _Time, nullable=False),
     Column("attempts", Integer, nullable=False, default=0),
     Column("next_at", _Time),  # null: nothing more is done
-    Column("owner", Text),
     Column("delivered_at", _Time),
     Column("last_error", Text),
     Index("ix_delivery_due", "next_at"),

@@ -1,9 +1,11 @@
 """A server: settings, data folder and database, as routes and workers share them; and its first start."""
 
+import threading
 from dataclasses import dataclass, field
 
 from sqlalchemy import func, select
 
+from sourceprint.api.catalogue import Catalogue
 from sourceprint.service.api_keys import Scope, issue_key
 from sourceprint.service.clock import Clock, system_clock
 from sourceprint.service.data_folder import DataFolder
@@ -33,6 +35,8 @@ class Server:
     folder: DataFolder
     database: ServiceDatabase
     rates: Rates = field(default_factory=Rates)
+    _catalogues: dict[str, Catalogue] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @classmethod
     def open(cls, settings: Settings, *, clock: Clock = system_clock) -> "Server":
@@ -55,3 +59,12 @@ class Server:
             add_organisation(connection, DEFAULT_ORGANISATION, "Main organisation", at=at, actor="server")
             _, text = issue_key(connection, DEFAULT_ORGANISATION, "first key", list(Scope), at=at, actor="server")
         return text
+
+    def catalogue(self, organisation_id: str) -> Catalogue | None:
+        """Return the catalogue of an organisation, which threads may share; None where nothing was added yet."""
+        index = self.folder.organisation(organisation_id).index
+        with self._lock:
+            opened = self._catalogues.get(organisation_id)
+            if opened is None and index.exists():
+                opened = self._catalogues[organisation_id] = Catalogue(index)
+        return opened

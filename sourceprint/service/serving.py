@@ -7,6 +7,7 @@ from collections.abc import Callable
 import uvicorn
 
 from sourceprint.service.crew import Crew
+from sourceprint.service.delivery import Courier
 from sourceprint.service.server import Server
 from sourceprint.service.settings import Settings
 from sourceprint.service.web.app import create_app
@@ -28,18 +29,21 @@ def serve(server: Server, *, host: str, port: int, workers: int, started: Callab
         Called before the first request is taken.
     """
     crew = Crew(server.settings, workers) if workers else None
+    courier = Courier(server.database, allow_private=server.settings.webhook_private)
     config = uvicorn.Config(
         create_app(server), host=host, port=port, log_config=None, server_header=False, timeout_keep_alive=15,
         h11_max_incomplete_event_size=64_000, timeout_graceful_shutdown=30,
     )  # fmt: skip
     if crew is not None:
         crew.start()
+    courier.start()
     try:
         started()
         uvicorn.Server(config).run()
     finally:
         if crew is not None:
             crew.stop()
+        courier.stop()
         server.database.close()
 
 

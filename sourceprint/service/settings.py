@@ -96,7 +96,7 @@ def settings_of(environment: Mapping[str, str] = os.environ, **given: Any) -> Se
             text = environment.get(f"SOURCEPRINT_{field.name.upper()}", "")
             if not text:
                 continue
-            value = _parsed(field.name, str(field.type), text)
+            value = _parsed(field.name, getattr(field.type, "__name__", str(field.type)), text)
         values[field.name] = value
     if "data" not in values:
         import platformdirs
@@ -108,7 +108,7 @@ def settings_of(environment: Mapping[str, str] = os.environ, **given: Any) -> Se
 def _parsed(name: str, kind: str, text: str) -> Any:
     if kind == "Path":
         return Path(text)
-    if kind.startswith("tuple"):
+    if kind == "tuple":
         return tuple(Path(part) for part in text.split(os.pathsep) if part)
     if kind == "bool":
         if text.lower() not in ("0", "1", "false", "true", "no", "yes"):

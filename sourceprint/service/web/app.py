@@ -9,7 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sourceprint.outputs import program_version
 from sourceprint.service.server import Server
-from sourceprint.service.web import checks, scans
+from sourceprint.service.web import catalogue, checks, scans, webhooks
 from sourceprint.service.web.problems import Refused, add_handlers
 
 __all__ = ["create_app"]
@@ -35,7 +35,7 @@ def create_app(server: Server) -> FastAPI:
     )
     app.state.server = server
     add_handlers(app)
-    for module in (scans, checks):
+    for module in (scans, checks, catalogue, webhooks):
         app.include_router(module.router)
     app.add_middleware(_Frame, json_kb=server.settings.json_kb)
     return app

@@ -110,7 +110,6 @@ def upgrade() -> None:
         sa.Column("created_at", sa.String(length=24), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("next_at", sa.String(length=24), nullable=True),
-        sa.Column("owner", sa.Text(), nullable=True),
         sa.Column("delivered_at", sa.String(length=24), nullable=True),
         sa.Column("last_error", sa.Text(), nullable=True),
         sa.ForeignKeyConstraint(["webhook_id"], ["webhook.id"], name=op.f("fk_delivery_webhook_id_webhook")),

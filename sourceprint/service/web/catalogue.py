@@ -1,0 +1,239 @@
+"""The catalogue: add, replace, remove, correct, tag and exclude recordings; list and search them."""
+
+import heapq
+from typing import Annotated, Any
+
+from anyio import to_thread
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from fingerprint.errors import ParameterError, UnknownRecordingError
+from index.folder.store import Store
+from index.storage.recordings import Recording, recording_to_json
+from index.storage.tags import parse_ranges
+from sourceprint.catalogue.annotations import change_exclusions, change_tags, remove_recordings
+from sourceprint.catalogue.corrections import Correction, correct
+from sourceprint.identifiers.isrc import validate
+from sourceprint.service.api_keys import Scope
+from sourceprint.service.jobs import ADDITION, list_jobs
+from sourceprint.service.outbox import note_event
+from sourceprint.service.requests import AdditionArguments
+from sourceprint.service.web.access import Caller, needs
+from sourceprint.service.web.job_views import (
+    After,
+    IdempotencyKey,
+    JobsPage,
+    JobView,
+    Limit,
+    Reference,
+    StateFilter,
+    job_view,
+    jobs_page,
+    submit,
+)
+from sourceprint.service.web.problems import responses
+from sourceprint.service.web.scans import find_own
+from sourceprint.service.web.uploads import AUDIO_BODY, receive
+
+__all__ = ["router"]
+
+router = APIRouter(prefix="/v1/catalogue", tags=["catalogue"])
+
+_Reader = Annotated[Caller, needs(Scope.CATALOGUE_READ)]
+_Writer = Annotated[Caller, needs(Scope.CATALOGUE_WRITE)]
+_TEXT = r"^[^\x00-\x1f\x7f]*$"
+
+
+class AdditionQuery(BaseModel):
+    """Metadata of a recording that is added."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str = Field("", max_length=1_000, pattern=_TEXT, description="Name of the audio file")
+    id: str = Field("", max_length=512, pattern=_TEXT, description="By default the ISRC, else the name without ending")
+    title: str = Field("", max_length=1_000, pattern=_TEXT)
+    artist: list[str] = Field([], max_length=100, description="In order of billing; may be repeated")
+    isrc: str = Field("", max_length=15)
+    tag: list[str] = Field([], max_length=100, description="May be repeated")
+    replace: bool = Field(False, description="Whether the recording is there and gets other audio")
+    reference: str = Field("", max_length=200, pattern=_TEXT, description="Your own id, echoed")
+
+
+class CatalogueView(BaseModel):
+    """The catalogue as a whole."""
+
+    recordings: int
+    digest: str | None = Field(description="Of the searchable content; results state it as `index.digest`")
+
+
+class RecordingsPage(BaseModel):
+    """A page of recordings, by id."""
+
+    items: list[dict[str, Any]]
+    next: str | None = Field(description="Give it as `after` for the next page; null on the last")
+
+
+class RecordingChange(BaseModel):
+    """A change of a recording; fields that are not given stay."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    title: str | None = Field(None, max_length=1_000)
+    artists: list[str] | None = Field(None, max_length=100)
+    isrc: str | None = Field(None, max_length=15)
+    add_tags: list[str] = Field([], max_length=100)
+    remove_tags: list[str] = Field([], max_length=100)
+    exclude: list[str] | None = Field(
+        None, max_length=1_000, description='Ranges that never count, such as "1:00-1:20", in place of those before'
+    )
+
+
+@router.get("", responses=responses(400, 401, 403, 422, 429))
+def get_catalogue(caller: _Reader) -> CatalogueView:
+    """Get the number of recordings and the digest of the catalogue."""
+    opened = caller.server.catalogue(caller.organisation)
+    return CatalogueView(
+        recordings=0 if opened is None else len(opened), digest=None if opened is None else opened.digest
+    )
+
+
+@router.post(
+    "/additions", status_code=202, openapi_extra=AUDIO_BODY, responses=responses(400, 401, 403, 408, 413, 422, 429, 507)
+)
+async def add_recording(
+    request: Request,
+    response: Response,
+    caller: _Writer,
+    query: Annotated[AdditionQuery, Query()],
+    idempotency_key: IdempotencyKey = None,
+) -> JobView:
+    """Add or replace a recording: the body is its audio file or fingerprint file."""
+    if not (query.id or query.isrc or query.name):
+        raise ParameterError("id: is missing; give an id, an ISRC or a name")
+    arguments = AdditionArguments(
+        name=query.name or query.id or query.isrc,
+        id=query.id,
+        title=query.title,
+        artists=tuple(query.artist),
+        isrc=validate(query.isrc) if query.isrc else "",
+        tags=tuple(query.tag),
+        replace=query.replace,
+    )
+    Recording(query.id or "checked here", query.title, arguments.artists, tags=arguments.tags)  # or it raises
+    server = caller.server
+    upload = await receive(request, server.folder.uploads, limit_mb=server.settings.upload_mb, name=arguments.name)
+
+    def add() -> JobView:
+        made = False
+        try:
+            job_id, made = submit(
+                caller, ADDITION, arguments, upload=upload, reference=query.reference, idempotency_key=idempotency_key
+            )
+        finally:
+            if not made:
+                upload.discard()
+        return job_view(find_own(caller, job_id, ADDITION))
+
+    added = await to_thread.run_sync(add)
+    response.headers["Location"] = f"/v1/catalogue/additions/{added.id}"
+    return added
+
+
+@router.get("/additions", responses=responses(400, 401, 403, 422, 429))
+def list_additions(
+    caller: _Writer, state: StateFilter = "", reference: Reference = "", after: After = "", limit: Limit = 100
+) -> JobsPage:
+    """List additions in the order in which they were submitted."""
+    with caller.server.database.reading() as connection:
+        found = list_jobs(
+            connection, caller.organisation, ADDITION, state=state, reference=reference, after=after, limit=limit + 1
+        )
+    return jobs_page(found, limit)
+
+
+@router.get("/additions/{addition_id}", responses=responses(400, 401, 403, 404, 422, 429))
+def get_addition(caller: _Writer, addition_id: str) -> JobView:
+    """Get an addition, with its outcome once it is done."""
+    return job_view(find_own(caller, addition_id, ADDITION))
+
+
+@router.get("/recordings", responses=responses(400, 401, 403, 422, 429))
+def list_recordings(
+    caller: _Reader,
+    q: Annotated[str, Query(max_length=200, description="Only with this in id, title, artists or ISRC")] = "",
+    tag: Annotated[str, Query(max_length=200, description="Only with this tag")] = "",
+    after: Annotated[str, Query(max_length=512, description="`next` of the page before")] = "",
+    limit: Limit = 100,
+) -> RecordingsPage:
+    """List recordings by id, or search them."""
+    opened, words = caller.server.catalogue(caller.organisation), q.casefold()
+
+    def fits(one: Recording) -> bool:
+        text = " ".join((one.id, one.title, *one.artists, one.isrc)).casefold()
+        return one.id > after and words in text and (not tag or tag in one.tags)
+
+    recordings = [] if opened is None else opened.recordings
+    found = heapq.nsmallest(limit + 1, filter(fits, recordings), key=lambda one: one.id)
+    shown = found[:limit]
+    return RecordingsPage(
+        items=[recording_to_json(one) for one in shown], next=shown[-1].id if len(found) > limit else None
+    )
+
+
+@router.get("/recordings/{recording_id:path}", responses=responses(400, 401, 403, 404, 422, 429))
+def get_recording(caller: _Reader, recording_id: str) -> dict[str, Any]:
+    """Get one recording, by its id or one that it had before."""
+    return recording_to_json(_recording(caller, recording_id))
+
+
+@router.patch("/recordings/{recording_id:path}", responses=responses(400, 401, 403, 404, 409, 413, 422, 429))
+def change_recording(caller: _Writer, recording_id: str, change: RecordingChange) -> dict[str, Any]:
+    """Correct words, give or take tags, exclude ranges of one recording."""
+    found, store = _recording(caller, recording_id), _store(caller)
+    for text in change.exclude or ():
+        parse_ranges(text)
+    words = (change.title, change.artists, change.isrc)
+    _note(caller, "recording.change begun", found.id)
+    if words != (None, None, None):
+        artists = None if change.artists is None else tuple(change.artists)
+        isrc = validate(change.isrc) if change.isrc else change.isrc
+        correct(store, [Correction(found.id, title=change.title, artists=artists, isrc=isrc, source="")])
+    if change.add_tags or change.remove_tags:
+        change_tags(store, [found.id], added=change.add_tags, removed=change.remove_tags)
+    if change.exclude is not None:
+        change_exclusions(store, found.id, change.exclude, clear=True)
+    _note(caller, "recording.changed", found.id, fields=sorted(change.model_fields_set))
+    return recording_to_json(_recording(caller, found.id))
+
+
+@router.delete(
+    "/recordings/{recording_id:path}", status_code=204, responses=responses(400, 401, 403, 404, 409, 422, 429)
+)
+def remove_recording(caller: _Writer, recording_id: str) -> None:
+    """Remove a recording: it is found no more; results that name it stay."""
+    found = _recording(caller, recording_id)
+    _note(caller, "recording.removal begun", found.id)
+    remove_recordings(_store(caller), [found.id])
+    _note(caller, "recording.removed", found.id)
+
+
+def _recording(caller: Caller, recording_id: str) -> Recording:
+    opened = caller.server.catalogue(caller.organisation)
+    if opened is None:
+        raise UnknownRecordingError(f"{recording_id[:512]}: is not in the catalogue, which is empty")
+    return opened.recording(recording_id)
+
+
+def _store(caller: Caller) -> Store:
+    return Store.open(caller.server.folder.organisation(caller.organisation).index)
+
+
+def _note(caller: Caller, event: str, recording_id: str, **data: Any) -> None:
+    """Enter a change of the index, which is no transaction of the database: when it begins, and when it is done."""
+    opened = caller.server.catalogue(caller.organisation)
+    facts = {"index": opened.digest} if opened is not None else {}
+    with caller.server.database.writing() as connection:
+        note_event(
+            connection, event, at=caller.server.database.now(), organisation=caller.organisation, actor=caller.actor,
+            subject=f"recording:{recording_id}", data=facts | data,
+        )  # fmt: skip

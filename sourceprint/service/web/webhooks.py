@@ -1,0 +1,107 @@
+"""Webhooks: where an organisation hears of its jobs."""
+
+from typing import Annotated
+
+from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import select
+
+from sourceprint.service.api_keys import Scope
+from sourceprint.service.schema import delivery
+from sourceprint.service.targets import resolve
+from sourceprint.service.web.access import Caller, needs
+from sourceprint.service.web.job_views import Limit
+from sourceprint.service.web.problems import Refused, responses
+from sourceprint.service.webhooks import EVENTS, Webhook, add_webhook, list_webhooks, remove_webhook
+
+__all__ = ["router"]
+
+router = APIRouter(prefix="/v1/webhooks", tags=["webhooks"])
+
+_Admin = Annotated[Caller, needs(Scope.ADMIN)]
+
+
+class WebhookRequest(BaseModel):
+    """A webhook that is wanted."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    url: str = Field(max_length=2_000, description="https, at a public address")
+    events: list[str] = Field([], max_length=len(EVENTS), description=f"Empty for all: {', '.join(EVENTS)}")
+
+
+class WebhookView(BaseModel):
+    """A webhook."""
+
+    id: str
+    url: str
+    events: list[str]
+    created_at: str
+    disabled_at: str | None
+    disabled_because: str | None
+
+
+class NewWebhook(WebhookView):
+    """A webhook that was just made, with its secret: this once."""
+
+    secret: str
+
+
+class DeliveryView(BaseModel):
+    """One delivery, with what became of it."""
+
+    id: str
+    created_at: str
+    attempts: int
+    delivered_at: str | None
+    next_at: str | None = Field(description="When it is tried again; null where it is not")
+    last_error: str | None
+
+
+@router.post("", status_code=201, responses=responses(400, 401, 403, 413, 422, 429))
+def create_webhook(caller: _Admin, wanted: WebhookRequest) -> NewWebhook:
+    """Make a webhook; its secret is shown this once (Standard Webhooks, `whsec_...`)."""
+    server = caller.server
+    resolve(wanted.url, allow_private=server.settings.webhook_private)
+    with server.database.writing() as connection:
+        made, secret = add_webhook(
+            connection, caller.organisation, wanted.url, wanted.events, at=server.database.now(), actor=caller.actor
+        )
+    return NewWebhook(**_view(made).model_dump(), secret=secret)
+
+
+@router.get("", responses=responses(400, 401, 403, 422, 429))
+def get_webhooks(caller: _Admin) -> list[WebhookView]:
+    """List the webhooks."""
+    with caller.server.database.reading() as connection:
+        return [_view(one) for one in list_webhooks(connection, caller.organisation)]
+
+
+@router.delete("/{webhook_id}", status_code=204, responses=responses(400, 401, 403, 404, 422, 429))
+def delete_webhook(caller: _Admin, webhook_id: str) -> None:
+    """Send nothing more to a webhook."""
+    database = caller.server.database
+    with database.writing() as connection:
+        remove_webhook(connection, caller.organisation, webhook_id, at=database.now(), actor=caller.actor)
+
+
+@router.get("/{webhook_id}/deliveries", responses=responses(400, 401, 403, 404, 422, 429))
+def get_deliveries(caller: _Admin, webhook_id: str, limit: Limit = 100) -> list[DeliveryView]:
+    """List the latest deliveries of a webhook, the newest first."""
+    with caller.server.database.reading() as connection:
+        if webhook_id not in [one.id for one in list_webhooks(connection, caller.organisation)]:
+            raise Refused(404, "not found", f"webhook {webhook_id[:64]}: is not there")
+        query = select(delivery).where(delivery.c.webhook_id == webhook_id).order_by(delivery.c.id.desc())
+        rows = connection.execute(query.limit(limit)).mappings().all()
+    return [DeliveryView(**{name: row[name] for name in DeliveryView.model_fields}) for row in rows]
+
+
+def _view(one: Webhook) -> WebhookView:
+    return WebhookView(
+        id=one.id,
+        url=one.url,
+        events=list(one.events),
+        created_at=one.created_at,
+        disabled_at=one.disabled_at,
+        disabled_because=one.disabled_because,
+    )

@@ -1,0 +1,123 @@
+"""Servers for tests: on SQLite and PostgreSQL, with a clock that a test sets, answering on a free port of loopback."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import uvicorn
+from sqlalchemy import create_engine, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.pool import NullPool
+
+from sourceprint.service.api_keys import Scope, issue_key
+from sourceprint.service.jobs import claim
+from sourceprint.service.organisations import add_organisation
+from sourceprint.service.server import Server
+from sourceprint.service.settings import settings_of
+from sourceprint.service.web.app import create_app
+from sourceprint.service.work import Workshop
+
+__all__ = ["SetClock", "TestService", "drop_schemas", "open_server", "running"]
+
+
+@dataclass
+class SetClock:
+    """A clock that stands still until a test moves it."""
+
+    now: datetime = datetime(2026, 12, 2, 10, 0, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def pass_seconds(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+
+@dataclass
+class TestService:
+    """A server that answers, its worker to be called by hand, and keys of two organisations."""
+
+    __test__ = False
+
+    server: Server
+    url: str
+    clock: SetClock
+    keys: dict[str, str] = field(default_factory=dict)
+
+    def key(self, organisation: str, *scopes: str, **limits: Any) -> str:
+        """Return a new key."""
+        with self.server.database.writing() as connection:
+            _, made = issue_key(
+                connection, organisation, "test", scopes or list(Scope), at=self.server.database.now(), actor="test",
+                **limits,
+            )  # fmt: skip
+        return made
+
+    def client(self, organisation: str = "main", *scopes: str, **limits: Any) -> httpx.Client:
+        """Return a client with a key of an organisation."""
+        name = f"{organisation} {scopes} {limits}"
+        if name not in self.keys:
+            self.keys[name] = self.key(organisation, *scopes, **limits)
+        headers = {"Authorization": f"Bearer {self.keys[name]}", "Content-Type": "application/octet-stream"}
+        return httpx.Client(base_url=self.url, headers=headers, timeout=60)
+
+    def work(self, owner: str = "test worker") -> int:
+        """Do every job that waits, in this process; return how many outcomes were written."""
+        database = self.server.database
+        workshop = Workshop(database, self.server.folder, self.server.settings.keep_audio)
+        written = 0
+        while claims := claim(database, owner, lease_seconds=60, most=64):
+            written += workshop.do(claims)
+        return written
+
+
+def open_server(root: Path, place: str, clock: SetClock, **settings: Any) -> Server:
+    """Return a server on a place of the fixture `database_place`, with the organisations main and other."""
+    database = place if "://" in place else None
+    server = Server.open(settings_of({}, data=root / "data", database=database, **settings), clock=clock)
+    with server.database.writing() as connection:
+        for organisation in ("main", "other"):
+            add_organisation(connection, organisation, organisation, at=server.database.now(), actor="test")
+    return server
+
+
+@contextmanager
+def running(server: Server, clock: SetClock) -> Iterator[TestService]:
+    """Answer requests on a free port inside the block; the reached server is the one that was started."""
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    config = uvicorn.Config(create_app(server), log_config=None, server_header=False, lifespan="off")
+    running_server = uvicorn.Server(config)
+    thread = threading.Thread(target=running_server.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread.start()
+    try:
+        while not running_server.started:
+            time.sleep(0.005)
+        yield TestService(server, f"http://127.0.0.1:{listener.getsockname()[1]}", clock)
+    finally:
+        running_server.should_exit = True
+        thread.join()
+        listener.close()
+        server.database.close()
+
+
+def drop_schemas(place: str) -> None:
+    """Drop the schemas of organisations that a test made beside its own."""
+    url = make_url(place)
+    own = str(url.query.get("options", "")).partition("search_path=")[2]
+    engine = create_engine(url.difference_update_query(["options"]), poolclass=NullPool)
+    with engine.begin() as connection:
+        names = connection.scalars(
+            text("SELECT nspname FROM pg_namespace WHERE nspname LIKE :like"), {"like": f"{own}\\_org\\_%"}
+        ).all()
+        for name in names:
+            connection.execute(text(f'DROP SCHEMA "{name}" CASCADE'))

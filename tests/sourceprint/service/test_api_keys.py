@@ -1,0 +1,97 @@
+"""Keys: found by their text alone, for as long as they hold."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select
+
+from fingerprint.errors import ParameterError, UnknownRightsError
+from sourceprint.service import api_keys
+from sourceprint.service.api_keys import Scope
+from sourceprint.service.organisations import close_organisation
+from sourceprint.service.schema import api_key, outbox
+from tests.service_servers import TestService
+
+
+def found(service: TestService, text: str) -> api_keys.ApiKey | None:
+    database = service.server.database
+    with database.reading() as connection:
+        return api_keys.find_key(connection, text, now=database.now())
+
+
+def test_a_key_is_found_by_its_text_and_its_secret_is_kept_nowhere(service: TestService) -> None:
+    text = service.key("main", "check", "scan")
+    key = found(service, text)
+    assert key is not None
+    assert (key.organisation_id, key.scopes) == ("main", (Scope.SCAN, Scope.CHECK))
+    secret = text.rpartition(f"{key.id}_")[2]
+    with service.server.database.reading() as connection:
+        rows = [*connection.execute(select(api_key)), *connection.execute(select(outbox))]
+    assert rows
+    assert secret not in str(rows)
+
+
+@pytest.mark.parametrize(
+    "change", [lambda t: t[:-1] + ("A" if t[-1] != "A" else "B"), lambda t: t[:-1], lambda t: t + "A", str.upper]
+)
+def test_a_text_that_differs_is_no_key(sqlite_service: TestService, change: object) -> None:
+    text = sqlite_service.key("main")
+    assert found(sqlite_service, change(text)) is None  # type: ignore[operator]
+
+
+def test_a_key_ends_when_it_expires_is_revoked_or_its_organisation_is_closed(service: TestService) -> None:
+    database = service.server.database
+    expiring = service.key("main", expires_at=service.clock.now + timedelta(hours=1))
+    revoked, closed = service.key("main"), service.key("other")
+    key = found(service, revoked)
+    assert key is not None
+    with database.writing() as connection:
+        api_keys.revoke_key(connection, "main", key.id, at=database.now(), actor="test")
+        close_organisation(connection, "other", at=database.now(), actor="test")
+    assert (found(service, revoked), found(service, closed)) == (None, None)
+    assert found(service, expiring) is not None
+    service.clock.pass_seconds(3600)
+    assert found(service, expiring) is None
+
+
+def test_a_rotated_key_holds_until_the_overlap_is_over(service: TestService) -> None:
+    database = service.server.database
+    old = service.key("main", "scan", budget=5)
+    key = found(service, old)
+    assert key is not None
+    with database.writing() as connection:
+        _, new = api_keys.rotate_key(
+            connection, "main", key.id, now=database.clock(), overlap=timedelta(hours=2), actor="test"
+        )
+    successor = found(service, new)
+    assert successor is not None
+    assert (successor.scopes, successor.budget) == (key.scopes, 5)
+    assert found(service, old) is not None
+    service.clock.pass_seconds(7200)
+    assert found(service, old) is None
+    assert found(service, new) is not None
+
+
+def test_a_budget_is_never_overspent(service: TestService) -> None:
+    text = service.key("main", budget=3)
+    key = found(service, text)
+    assert key is not None
+    with service.server.database.writing() as connection:
+        assert [api_keys.spend(connection, key, n) for n in (2, 2, 1, 1)] == [True, False, True, False]
+    assert found(service, text).searches == 3  # type: ignore[union-attr]
+
+
+def test_unsuitable_keys_are_refused(sqlite_service: TestService) -> None:
+    with pytest.raises(ParameterError, match="scope 'scann': is unknown; there are scan, check"):
+        sqlite_service.key("main", "scann")
+    with pytest.raises(UnknownRightsError, match="organisation nobody: is not there"):
+        sqlite_service.key("nobody")
+    with pytest.raises(ParameterError, match="budget=0: must be 1 to"):
+        sqlite_service.key("main", budget=0)
+    database = sqlite_service.server.database
+    key = found(sqlite_service, sqlite_service.key("main"))
+    assert key is not None
+    with database.writing() as connection, pytest.raises(UnknownRightsError, match="is not there"):
+        api_keys.revoke_key(connection, "other", key.id, at=database.now(), actor="test")
