@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from fingerprint.extract import fingerprint_signal
-from index.folder.store import Store
+from index.folder.index import Index
 from index.search.match import STANDARD, match_track
 from index.storage.layers import recording_landmarks
 from index.storage.manifest import layer_specs
@@ -25,7 +25,7 @@ def warm_up() -> None:
     notes = [np.sin(2 * np.pi * hz * t) * np.exp(-6 * t) for hz in rng.uniform(200, 3_000, 4 * _SECONDS)]
     y = np.concatenate(notes).astype(np.float32)
     with tempfile.TemporaryDirectory(prefix="sourceprint-") as folder:
-        store = Store.create(Path(folder) / "index", layer_specs())
-        with store.writer() as writer:
+        made = Index.create(Path(folder) / "index", layer_specs())
+        with made.writer() as writer:
             writer.add(Recording("warm-up"), recording_landmarks(fingerprint_signal(y)))
-        match_track(fingerprint_signal(y, role="track", scales=STANDARD.scales), store.snapshot())
+        match_track(fingerprint_signal(y, role="track", scales=STANDARD.scales), made.snapshot())

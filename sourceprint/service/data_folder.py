@@ -18,7 +18,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import text
+from sqlalchemy import inspect, text
 from sqlalchemy.engine import make_url
 
 from fingerprint import disk
@@ -86,6 +86,14 @@ class OrganisationFolder:
         """The schema of its rights: named after the service's own, where that is not the usual one."""
         own = str(make_url(self._database_url).query.get("options", "")).partition("search_path=")[2]
         return (f"{own}_" if own else "") + "org_" + self.id.replace("-", "_")
+
+    def has_rights(self) -> bool:
+        """Return whether its database of rights was made."""
+        if not self._database_url:
+            return (self.root / "rights.sqlite").exists()
+        place = find_place(self._database_url)
+        with refusals(place.name), open_engine(place, create=False, lock_seconds=30).connect() as connection:
+            return self._schema in inspect(connection).get_schema_names()
 
     def rights(self) -> Database:
         """Open its database of rights, or make it.

@@ -20,7 +20,18 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-__all__ = ["api_key", "delivery", "grant", "job", "metadata", "organisation", "outbox", "setting", "webhook"]
+__all__ = [
+    "api_key",
+    "delivery",
+    "grant",
+    "grant_match",
+    "job",
+    "metadata",
+    "organisation",
+    "outbox",
+    "setting",
+    "webhook",
+]
 
 metadata = MetaData(
     naming_convention={
@@ -76,6 +87,7 @@ grant = Table(
     Column("holder_id", _Id, ForeignKey("organisation.id"), nullable=False, index=True),
     Column("fields", Text, nullable=False),  # of recordings, that the holder sees; separated by spaces
     Column("owner_sees", String(16), nullable=False),  # "counts" or "matches"
+    Column("secret", String(64), nullable=False),  # makes tokens of ids, which the holder could guess
     Column("created_at", _Time, nullable=False),
     Column("created_by", Text, nullable=False),
     Column("expires_at", _Time),
@@ -83,6 +95,16 @@ grant = Table(
     Column("budget", Integer),
     Column("searches", Integer, nullable=False, default=0),
     Column("matched", Integer, nullable=False, default=0),  # tracks of the holder in which something was found
+)
+
+grant_match = Table(
+    "grant_match",
+    metadata,
+    Column("id", _Big, primary_key=True, autoincrement=True),
+    Column("grant_id", _Id, ForeignKey("catalogue_grant.id"), nullable=False, index=True),
+    Column("at", _Time, nullable=False),
+    Column("recording_id", Text, nullable=False),
+    Column("matched_ms", _Big, nullable=False),  # of the recording, in one track of the holder
 )
 
 job = Table(

@@ -10,6 +10,7 @@ from sourceprint.service.api_keys import Scope, issue_key
 from sourceprint.service.clock import Clock, system_clock
 from sourceprint.service.data_folder import DataFolder
 from sourceprint.service.database import ServiceDatabase
+from sourceprint.service.metrics import Metrics
 from sourceprint.service.organisations import DEFAULT_ORGANISATION, add_organisation
 from sourceprint.service.rates import Rates
 from sourceprint.service.schema import organisation
@@ -29,14 +30,19 @@ class Server:
     database : ServiceDatabase
     rates : Rates
         Requests of each key in the last minute.
+    metrics : Metrics
     """
 
     settings: Settings
     folder: DataFolder
     database: ServiceDatabase
     rates: Rates = field(default_factory=Rates)
+    metrics: Metrics = field(init=False)
     _catalogues: dict[str, Catalogue] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        self.metrics = Metrics(self.database)
 
     @classmethod
     def open(cls, settings: Settings, *, clock: Clock = system_clock) -> "Server":

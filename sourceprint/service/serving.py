@@ -8,6 +8,7 @@ import uvicorn
 
 from sourceprint.service.crew import Crew
 from sourceprint.service.delivery import Courier
+from sourceprint.service.json_logs import log_as_json
 from sourceprint.service.server import Server
 from sourceprint.service.settings import Settings
 from sourceprint.service.web.app import create_app
@@ -28,6 +29,7 @@ def serve(server: Server, *, host: str, port: int, workers: int, started: Callab
     started : callable
         Called before the first request is taken.
     """
+    log_as_json()
     crew = Crew(server.settings, workers) if workers else None
     courier = Courier(server.database, allow_private=server.settings.webhook_private)
     config = uvicorn.Config(
@@ -59,6 +61,7 @@ def work_until_stopped(settings: Settings, workers: int) -> None:
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
+    log_as_json()
     crew = Crew(settings, workers)
     crew.start()
     try:

@@ -14,9 +14,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, select, update
-
-from fingerprint.errors import CatalogueError, GrantError, IndexMissingError, SourceprintError, printable
+from fingerprint.errors import CatalogueError, IndexMissingError, SourceprintError, printable
 from index.search.match import SearchOptions
 from index.storage.snapshot import Snapshot
 from sourceprint.catalogue.additions import Addition, AdditionOutcome
@@ -33,10 +31,10 @@ from sourceprint.scans.scan import open_for, scan_files
 from sourceprint.scans.scan_json import scan_row
 from sourceprint.service.data_folder import DataFolder, OrganisationFolder
 from sourceprint.service.database import ServiceDatabase
+from sourceprint.service.grants import Grant, count_matches, find_grant, hide_fields
 from sourceprint.service.jobs import ADDITION, CHECK, DONE, FAILED, MOST_LOSSES, SCAN, Claim, Job, finish
 from sourceprint.service.outbox import note_event
 from sourceprint.service.requests import AdditionArguments, CheckArguments, ScanArguments, decode_arguments
-from sourceprint.service.schema import grant
 from sourceprint.service.webhooks import announce
 
 __all__ = ["Workshop"]
@@ -51,6 +49,7 @@ class _Outcome:
     state: str
     document: dict[str, Any]
     facts: dict[str, Any] = field(default_factory=dict)
+    recordings: dict[str, int] = field(default_factory=dict)  # what was found of each, in milliseconds
 
 
 @dataclass(slots=True)
@@ -87,7 +86,7 @@ class Workshop:
 
     def _scan(self, job: Job) -> _Outcome:
         arguments = decode_arguments(job.arguments, ScanArguments)
-        options, owner = arguments.options(), self._searched(job)
+        options, owner = arguments.options(), self.folder.organisation(job.organisation_id)
         path = self._audio(job, arguments.path)
         snapshot = self._open(owner, options)
         n_bytes = path.stat().st_size if path.exists() else None
@@ -100,7 +99,8 @@ class Workshop:
 
     def _check(self, job: Job) -> _Outcome:
         arguments = decode_arguments(job.arguments, CheckArguments)
-        own, owner = self.folder.organisation(job.organisation_id), self._searched(job)
+        own, given = self.folder.organisation(job.organisation_id), self._grant(job)
+        owner = own if given is None else self.folder.organisation(given.owner_id)
         path = self._audio(job, arguments.path)
         file = own.policies / f"{arguments.policy}.toml" if arguments.policy else None
         policy = default_policy() if file is None else load_policy(file)
@@ -112,13 +112,16 @@ class Workshop:
         name = f"{arguments.policy}.toml" if arguments.policy else ""
         report = Report(policy, name, day, arguments.fail_on, verdicts, unknown, "", not arguments.day, ())
         (verdict,) = verdicts
-        facts: dict[str, Any] = {
-            "track": "" if verdict.result is None else verdict.result.track.sha256 or "",
-            "policy": policy.sha256,
-        }
-        facts |= {"index": snapshot.digest, "action": verdict.action}
-        facts |= {"matches": 0 if verdict.result is None else len(verdict.result.matches)}
-        return _Outcome(DONE, json.loads(json_report(report)), facts)
+        found = () if verdict.result is None else verdict.result.matches
+        track = "" if verdict.result is None else verdict.result.track.sha256 or ""
+        facts = {"track": track, "index": snapshot.digest, "policy": policy.sha256, "action": verdict.action}
+        document = json.loads(json_report(report))
+        return _Outcome(
+            DONE,
+            document if given is None else hide_fields(document, given),
+            facts | {"matches": len(found)},
+            {one.recording_id: one.recording_match_ms for one in found},
+        )
 
     def _add(self, claims: Sequence[Claim], *, replacing: bool) -> int:
         """Add or replace recordings of one organisation, in one commit where all are done within a minute."""
@@ -136,15 +139,12 @@ class Workshop:
             return sum(self._write(held, _failed(error)) for held in claims)
         return sum(self._write(held, _of_addition(outcome)) for held, outcome in zip(claims, outcomes, strict=True))
 
-    def _searched(self, job: Job) -> OrganisationFolder:
-        """Return the organisation whose catalogue is searched; a grant must still hold."""
+    def _grant(self, job: Job) -> Grant | None:
+        """Return the grant by which a job searches another catalogue, which must still hold."""
         if job.grant_id is None:
-            return self.folder.organisation(job.organisation_id)
+            return None
         with self.database.reading() as connection:
-            row = connection.execute(select(grant).where(grant.c.id == job.grant_id)).mappings().one()
-        if row["revoked_at"] or (row["expires_at"] and row["expires_at"] <= self.database.now()):
-            raise GrantError(f"grant {job.grant_id}: does not hold any more; ask the owner of the catalogue")
-        return self.folder.organisation(row["owner_id"])
+            return find_grant(connection, job.grant_id, now=self.database.now())
 
     def _audio(self, job: Job, path: str) -> Path:
         return Path(path) if job.upload is None else self.folder.uploads / job.upload
@@ -174,17 +174,13 @@ class Workshop:
                 connection, event, at=at, organisation=job.organisation_id, actor="worker",
                 subject=f"{job.kind}:{job.id}", data=outcome.facts,
             )  # fmt: skip
-            self._count_grant(connection, job, outcome)
+            if job.grant_id is not None:
+                count_matches(connection, job.grant_id, outcome.recordings, at=at)
             data = {"id": job.id, "reference": job.reference or None, "state": outcome.state}
             announce(connection, job.organisation_id, event, data, at=at)
         if job.upload is not None and not self.keep_audio:
             (self.folder.uploads / job.upload).unlink(missing_ok=True)
         return True
-
-    def _count_grant(self, connection: Connection, job: Job, outcome: _Outcome) -> None:
-        if job.grant_id is not None and outcome.facts.get("matches"):
-            same = grant.c.id == job.grant_id
-            connection.execute(update(grant).where(same).values(matched=grant.c.matched + 1))
 
 
 def _contained(work: Callable[[], _Outcome]) -> _Outcome:

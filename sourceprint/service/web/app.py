@@ -1,6 +1,8 @@
 """The application: routes, request ids, limits of bodies, refusals, and its description in OpenAPI 3.1."""
 
+import logging
 import re
+import time
 import uuid
 
 from fastapi import FastAPI
@@ -9,11 +11,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sourceprint.outputs import program_version
 from sourceprint.service.server import Server
-from sourceprint.service.web import catalogue, checks, scans, webhooks
+from sourceprint.service.web import catalogue, checks, grants, keys, operations, scans, webhooks
 from sourceprint.service.web.problems import Refused, add_handlers
 
 __all__ = ["create_app"]
 
+_LOG = logging.getLogger("sourceprint.service")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -35,18 +38,19 @@ def create_app(server: Server) -> FastAPI:
     )
     app.state.server = server
     add_handlers(app)
-    for module in (scans, checks, catalogue, webhooks):
+    for module in (scans, checks, catalogue, grants, keys, webhooks, operations):
         app.include_router(module.router)
-    app.add_middleware(_Frame, json_kb=server.settings.json_kb)
+    app.add_middleware(_Frame, server=server)
     return app
 
 
 class _Frame:
-    """Gives each request an id, limits JSON bodies however they are sent, and adds headers of safety."""
+    """Gives each request an id, limits JSON bodies however they are sent, adds headers of safety, counts and logs."""
 
-    def __init__(self, app: ASGIApp, json_kb: int) -> None:
+    def __init__(self, app: ASGIApp, server: Server) -> None:
         self._app = app
-        self._json_kb = json_kb
+        self._metrics = server.metrics
+        self._json_kb = server.settings.json_kb
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -58,7 +62,7 @@ class _Frame:
         request_id = sent if _REQUEST_ID.fullmatch(sent) else uuid.uuid4().hex
         scope.setdefault("state", {})["request_id"] = request_id
         is_json = headers.get("content-type", "").startswith("application/json")
-        n_bytes = 0
+        n_bytes, status, began = 0, 500, time.perf_counter()
 
         async def limited() -> Message:
             nonlocal n_bytes
@@ -69,11 +73,20 @@ class _Frame:
             return message
 
         async def framed(message: Message) -> None:
+            nonlocal status
             if message["type"] == "http.response.start":
+                status = message["status"]
                 answer = MutableHeaders(raw=message["headers"])
                 answer["X-Request-Id"] = request_id
                 for name, value in _HEADERS.items():
                     answer.setdefault(name, value)
             await send(message)
 
-        await self._app(scope, limited, framed)
+        try:
+            await self._app(scope, limited, framed)
+        finally:
+            seconds = time.perf_counter() - began
+            route = getattr(scope.get("route"), "path", "none")
+            self._metrics.count(scope["method"], route, status, seconds)
+            facts = {"request_id": request_id, "method": scope["method"], "route": route, "status": status}
+            _LOG.info("request", extra={"facts": facts | {"ms": round(1000 * seconds, 1)}})

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from fingerprint.errors import ParameterError, UnknownRecordingError
-from index.folder.store import Store
+from index.folder.index import Index
 from index.storage.recordings import Recording, recording_to_json
 from index.storage.tags import parse_ranges
 from sourceprint.catalogue.annotations import change_exclusions, change_tags, remove_recordings
@@ -224,8 +224,8 @@ def _recording(caller: Caller, recording_id: str) -> Recording:
     return opened.recording(recording_id)
 
 
-def _store(caller: Caller) -> Store:
-    return Store.open(caller.server.folder.organisation(caller.organisation).index)
+def _store(caller: Caller) -> Index:
+    return Index.open(caller.server.folder.organisation(caller.organisation).index)
 
 
 def _note(caller: Caller, event: str, recording_id: str, **data: Any) -> None:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from fingerprint.errors import ParameterError
 from sourceprint.service.api_keys import Scope
+from sourceprint.service.grants import find_grant, spend_grant
 from sourceprint.service.jobs import CHECK, DONE, FAILED, Job, list_jobs
 from sourceprint.service.requests import CheckArguments
 from sourceprint.service.web.access import Caller, needs
@@ -26,7 +27,7 @@ from sourceprint.service.web.job_views import (
     jobs_page,
     submit,
 )
-from sourceprint.service.web.problems import responses
+from sourceprint.service.web.problems import Refused, responses
 from sourceprint.service.web.scans import find_own
 from sourceprint.service.web.uploads import AUDIO_BODY, receive
 
@@ -49,6 +50,7 @@ class CheckQuery(BaseModel):
     policy: str = Field("", max_length=64, description="Name of a release policy; by default the one that ships")
     day: date | None = Field(None, description="Of the release, on which licences must hold; by default today, UTC")
     fail_on: Literal["block", "review"] = Field("block", description="From which decision on `exit_code` is 1")
+    grant: str = Field("", max_length=64, description="By which another organisation's catalogue is checked against")
     wait: float | None = Field(None, ge=0, le=300, description="Seconds to wait for the verdict, at most")
 
 
@@ -84,9 +86,11 @@ async def submit_check(
         made = False
         try:
             caller.spend()
+            if query.grant:
+                _spend_grant(caller, query.grant)
             job_id, made = submit(
                 caller, CHECK, arguments, upload=upload, reference=query.reference, priority=0,
-                idempotency_key=idempotency_key,
+                idempotency_key=idempotency_key, grant_id=query.grant or None,
             )  # fmt: skip
         finally:
             if not made:
@@ -134,3 +138,12 @@ def _expect_policy(caller: Caller, name: str) -> None:
     folder = caller.server.folder.organisation(caller.organisation).policies
     if not _POLICY.fullmatch(name) or not (folder / f"{name}.toml").is_file():
         raise ParameterError(f"policy {name!r:.64}: is not there; put its file into the policies of the organisation")
+
+
+def _spend_grant(caller: Caller, grant_id: str) -> None:
+    database = caller.server.database
+    with database.writing() as connection:
+        found = find_grant(connection, grant_id, now=database.now(), holder_id=caller.organisation)
+        if spend_grant(connection, found):
+            return
+    raise Refused(429, "budget spent", f"grant {grant_id}: its {found.budget} checks are made; ask the owner for more")

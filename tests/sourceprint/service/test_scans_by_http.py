@@ -33,7 +33,10 @@ def test_the_result_is_the_row_of_the_command(
     monkeypatch.chdir(music)
     index = catalogued.server.folder.organisation("main").index
     assert run("scan", "reuse.wav", "own.wav", "--index", index, "--out", tmp_path / "run", "--quiet").exit_code == 0
-    rows = {row["track"]["name"]: row for row in map(json.loads, (tmp_path / "run" / "results.jsonl").read_text().splitlines())}
+    rows = {
+        row["track"]["name"]: row
+        for row in map(json.loads, (tmp_path / "run" / "results.jsonl").read_text().splitlines())
+    }
     for name in ("reuse.wav", "own.wav"):
         submitted = scan(catalogued, Path(name))
         assert (submitted.status_code, submitted.json()["state"]) == (202, "queued")
@@ -171,7 +174,6 @@ def test_uploads_that_are_empty_too_long_or_cut_off_leave_nothing(tmp_path: Path
         with socket.create_connection(("127.0.0.1", port)) as connection:
             head = f"POST /v1/scans HTTP/1.1\r\nHost: x\r\nAuthorization: {client.headers['authorization']}\r\n"
             connection.sendall(f"{head}Content-Length: 5000\r\n\r\nhalf".encode())
-            )
         assert client.get("/v1/scans").json()["items"] == []
         assert list(service.server.folder.uploads.iterdir()) == []
         with service.server.database.reading() as connection_:

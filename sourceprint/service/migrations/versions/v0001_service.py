@@ -68,6 +68,7 @@ def upgrade() -> None:
         sa.Column("holder_id", sa.String(length=64), nullable=False),
         sa.Column("fields", sa.Text(), nullable=False),
         sa.Column("owner_sees", sa.String(length=16), nullable=False),
+        sa.Column("secret", sa.String(length=64), nullable=False),
         sa.Column("created_at", sa.String(length=24), nullable=False),
         sa.Column("created_by", sa.Text(), nullable=False),
         sa.Column("expires_at", sa.String(length=24), nullable=True),
@@ -117,6 +118,19 @@ def upgrade() -> None:
     )
     op.create_index("ix_delivery_due", "delivery", ["next_at"], unique=False)
     op.create_index(op.f("ix_delivery_webhook_id"), "delivery", ["webhook_id"], unique=False)
+    op.create_table(
+        "grant_match",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("grant_id", sa.String(length=64), nullable=False),
+        sa.Column("at", sa.String(length=24), nullable=False),
+        sa.Column("recording_id", sa.Text(), nullable=False),
+        sa.Column("matched_ms", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["grant_id"], ["catalogue_grant.id"], name=op.f("fk_grant_match_grant_id_catalogue_grant")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_grant_match")),
+    )
+    op.create_index(op.f("ix_grant_match_grant_id"), "grant_match", ["grant_id"], unique=False)
     op.create_table(
         "job",
         sa.Column("id", sa.String(length=64), nullable=False),

@@ -1,0 +1,200 @@
+"""Feed the transparency log: number the entries of the outbox, and append them in that order.
+
+Two steps, each of which may be repeated after a crash: entries get the next numbers of the log, in a transaction of the
+database; then all that the log does not have yet is appended under these numbers (`Log.append` compares what is there
+already). So every entry is in the log once, whichever server or command appends it.
+
+Changes of an organisation's rights, uses and statements are entries of the hash chain in its own database
+(`sourceprint.royalties.rights.chain`), made by any program that works on it. Each such entry becomes one of the log,
+with its sequence, kind and hash: so changes by the command line are in the log too.
+"""
+
+import logging
+import threading
+from contextlib import suppress
+
+from sqlalchemy import Connection, func, insert, select, text, update
+
+from fingerprint.errors import EvidenceError, SourceprintError
+from sourceprint.royalties.rights.database import Database
+from sourceprint.royalties.rights.schema import chain_entry
+from sourceprint.service.data_folder import DataFolder
+from sourceprint.service.database import ServiceDatabase
+from sourceprint.service.outbox import note_event
+from sourceprint.service.schema import organisation, outbox, setting
+from sourceprint.signatures import PrivateKey, create_key, load_private, only_private, private_keys
+from sourceprint.transparency.log import Log
+
+__all__ = ["LogFeed", "LogFeeder", "log_key"]
+
+_LOG = logging.getLogger("sourceprint.service")
+_AT_ONCE = 1_000
+_CHAIN_AT_ONCE = 500
+_IDLE_SECONDS = 1.0
+_CHAIN_SECONDS = 5.0  # how often the organisations' own databases are looked at
+_NUMBERING_LOCK = 0x53504C46  # any number that other programs are unlikely to lock on the same server
+_ORIGIN = "log origin"
+
+
+def log_key(folder: DataFolder) -> PrivateKey:
+    """Return the key of the log, which is made at the first call.
+
+    Raises
+    ------
+    EvidenceError
+        If it cannot be read, or made.
+    """
+    if next(private_keys(folder.log_key), None) is None:
+        folder.log_key.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with suppress(EvidenceError):  # another server of the same folder makes it at this moment
+            create_key(folder.log_key, "log")
+    return load_private(only_private(folder.log_key))
+
+
+class LogFeed:
+    """The log of a server, and what feeds it.
+
+    Parameters
+    ----------
+    database : ServiceDatabase
+    folder : DataFolder
+
+    Attributes
+    ----------
+    log : Log
+    """
+
+    def __init__(self, database: ServiceDatabase, folder: DataFolder) -> None:
+        self._database = database
+        self._folder = folder
+        key = log_key(folder)
+        with database.writing() as connection:
+            origin = _setting(connection, _ORIGIN, f"sourceprint.log/{key.public.id}")
+        self.log = Log.open(folder.log, signer=key, origin=origin)
+
+    def feed(self, *, chains: bool = True) -> int:
+        """Append everything that waits; return how many entries were appended.
+
+        Parameters
+        ----------
+        chains : bool
+            Whether the databases of rights are looked at as well.
+
+        Raises
+        ------
+        VerificationError
+            If the log was cut or altered, or a chain is shorter than it was.
+        LogError, RightsDatabaseError, StorageFullError
+            If one cannot be reached or written.
+        """
+        if chains:
+            self._note_chains()
+        before = self.log.size
+        while self._number():
+            pass
+        while self._append():
+            pass
+        return int(self.log.size - before)
+
+    def _number(self) -> int:
+        """Give the entries of the outbox the next numbers of the log."""
+        waiting = select(outbox.c.sequence).where(outbox.c.log_index.is_(None)).order_by(outbox.c.sequence)
+        with self._database.reading() as connection:
+            if connection.scalar(waiting.limit(1)) is None:
+                return 0
+        with self._database.writing() as connection:
+            if self._database.is_server:
+                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _NUMBERING_LOCK})
+            last = connection.scalar(select(func.max(outbox.c.log_index)))
+            first = 0 if last is None else last + 1
+            found = connection.scalars(waiting.limit(_AT_ONCE)).all()
+            for at, sequence in enumerate(found, first):
+                connection.execute(update(outbox).where(outbox.c.sequence == sequence).values(log_index=at))
+        return len(found)
+
+    def _append(self) -> int:
+        start = self.log.size
+        query = select(outbox.c.entry).where(outbox.c.log_index >= start).order_by(outbox.c.log_index).limit(_AT_ONCE)
+        with self._database.reading() as connection:
+            entries = [bytes(entry) for entry in connection.scalars(query)]
+        if entries:
+            self.log.append(entries, start=start)
+        return len(entries)
+
+    def _note_chains(self) -> None:
+        with self._database.reading() as connection:
+            ids = connection.scalars(select(organisation.c.id).order_by(organisation.c.id)).all()
+        for organisation_id in ids:
+            own = self._folder.organisation(organisation_id)
+            if own.has_rights():
+                while self._note_chain(organisation_id, own.rights()):
+                    pass
+
+    def _note_chain(self, organisation_id: str, rights: Database) -> int:
+        """Note the next entries of a chain; return how many."""
+        name = f"chain {organisation_id}"
+        with self._database.reading() as connection:
+            last = int(connection.scalar(select(setting.c.value).where(setting.c.name == name)) or 0)
+        columns = (chain_entry.c.sequence, chain_entry.c.kind, chain_entry.c.hash)
+        query = select(*columns).where(chain_entry.c.sequence > last).order_by(chain_entry.c.sequence)
+        with rights.reading() as connection:
+            found = connection.execute(query.limit(_CHAIN_AT_ONCE)).all()
+        if not found:
+            return 0
+        with self._database.writing() as connection:
+            if self._database.is_server:
+                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _NUMBERING_LOCK})
+            if int(_setting(connection, name, "0")) != last:
+                return 1  # another server has noted them; look again
+            for row in found:
+                note_event(
+                    connection, "rights.changed", at=self._database.now(), organisation=organisation_id,
+                    actor="chain", subject=f"chain:{row.sequence}", data={"kind": row.kind, "hash": row.hash},
+                )  # fmt: skip
+            noted = update(setting).where(setting.c.name == name).values(value=str(found[-1].sequence))
+            connection.execute(noted)
+        return len(found)
+
+
+class LogFeeder:
+    """A thread that feeds the log until it is stopped.
+
+    Parameters
+    ----------
+    feed : LogFeed
+    """
+
+    def __init__(self, feed: LogFeed) -> None:
+        self._feed = feed
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="log feeder", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End, with everything in the log that waited."""
+        self._stopping.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        since_chains = _CHAIN_SECONDS
+        while True:
+            last_round = self._stopping.is_set()
+            try:
+                self._feed.feed(chains=last_round or since_chains >= _CHAIN_SECONDS)
+                since_chains = 0.0 if since_chains >= _CHAIN_SECONDS else since_chains + _IDLE_SECONDS
+            except SourceprintError as error:  # what waits stays in the outbox
+                _LOG.error("the log was not fed: %s", error)
+            if last_round:
+                return
+            self._stopping.wait(_IDLE_SECONDS)
+
+
+def _setting(connection: Connection, name: str, default: str) -> str:
+    """Return a setting, which is made if it is not there."""
+    found = connection.scalar(select(setting.c.value).where(setting.c.name == name))
+    if found is None:
+        connection.execute(insert(setting), {"name": name, "value": default})
+    return default if found is None else str(found)

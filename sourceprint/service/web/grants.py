@@ -1,0 +1,107 @@
+"""Grants: check-only access to a catalogue, given by its owner to another organisation."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from fastapi import APIRouter
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from sourceprint.service.api_keys import Scope
+from sourceprint.service.grants import FIELDS, Grant, add_grant, list_grants, matches_of, revoke_grant
+from sourceprint.service.web.access import Caller, needs
+from sourceprint.service.web.job_views import Limit
+from sourceprint.service.web.problems import responses
+
+__all__ = ["router"]
+
+router = APIRouter(prefix="/v1/grants", tags=["grants"])
+
+_Admin = Annotated[Caller, needs(Scope.ADMIN)]
+_Checker = Annotated[Caller, needs(Scope.CHECK)]
+
+
+class GrantRequest(BaseModel):
+    """A grant that is wanted."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    holder: str = Field(min_length=1, max_length=40, description="Organisation that may check against this catalogue")
+    fields: list[str] = Field([], max_length=len(FIELDS), description=f"That it sees, of {', '.join(FIELDS)}")
+    owner_sees: Literal["counts", "matches"] = "counts"
+    expires_at: AwareDatetime | None = None
+    budget: int | None = Field(None, ge=1, lt=2**31, description="Checks in all")
+
+
+class GrantView(BaseModel):
+    """A grant, as owner and holder see it."""
+
+    id: str
+    owner: str
+    holder: str
+    fields: list[str]
+    owner_sees: str
+    created_at: str
+    expires_at: str | None
+    revoked_at: str | None
+    budget: int | None
+    searches: int
+    matched: int = Field(description="Checks in which something was found")
+
+
+class GrantMatch(BaseModel):
+    """A recording that was matched under a grant; nothing of the track."""
+
+    at: str
+    recording_id: str
+    matched_ms: int
+
+
+@router.post("", status_code=201, responses=responses(400, 401, 403, 404, 413, 422, 429))
+def give_grant(caller: _Admin, wanted: GrantRequest) -> GrantView:
+    """Let another organisation check tracks against this catalogue."""
+    database = caller.server.database
+    expires_at: datetime | None = wanted.expires_at
+    with database.writing() as connection:
+        given = add_grant(
+            connection, caller.organisation, wanted.holder, fields=wanted.fields, owner_sees=wanted.owner_sees,
+            expires_at=expires_at, budget=wanted.budget, at=database.now(), actor=caller.actor,
+        )  # fmt: skip
+    return _view(given)
+
+
+@router.get("", responses=responses(400, 401, 403, 422, 429))
+def get_grants(caller: _Checker) -> list[GrantView]:
+    """List the grants that this organisation gave or holds."""
+    with caller.server.database.reading() as connection:
+        return [_view(one) for one in list_grants(connection, caller.organisation)]
+
+
+@router.get("/{grant_id}/matches", responses=responses(400, 401, 403, 404, 422, 429))
+def get_matches(caller: _Admin, grant_id: str, limit: Limit = 100) -> list[GrantMatch]:
+    """List the latest recordings that were matched under a grant of this organisation, if it may see them."""
+    with caller.server.database.reading() as connection:
+        return [GrantMatch(**row) for row in matches_of(connection, caller.organisation, grant_id, limit=limit)]
+
+
+@router.delete("/{grant_id}", status_code=204, responses=responses(400, 401, 403, 404, 422, 429))
+def end_grant(caller: _Admin, grant_id: str) -> None:
+    """Revoke a grant; checks that wait fail."""
+    database = caller.server.database
+    with database.writing() as connection:
+        revoke_grant(connection, caller.organisation, grant_id, at=database.now(), actor=caller.actor)
+
+
+def _view(one: Grant) -> GrantView:
+    return GrantView(
+        id=one.id,
+        owner=one.owner_id,
+        holder=one.holder_id,
+        fields=list(one.fields),
+        owner_sees=one.owner_sees,
+        created_at=one.created_at,
+        expires_at=one.expires_at,
+        revoked_at=one.revoked_at,
+        budget=one.budget,
+        searches=one.searches,
+        matched=one.matched,
+    )
