@@ -18,13 +18,13 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.pool import NullPool
 
-from sourceprint.service.api_keys import Scope, issue_key
-from sourceprint.service.jobs import claim
-from sourceprint.service.organisations import add_organisation
+from sourceprint.service.access.api_keys import Scope, issue_key
+from sourceprint.service.access.organisations import add_organisation
+from sourceprint.service.application import create_app
+from sourceprint.service.line.jobs import claim
+from sourceprint.service.line.work import Workshop
 from sourceprint.service.server import Server
 from sourceprint.service.settings import settings_of
-from sourceprint.service.web.app import create_app
-from sourceprint.service.work import Workshop
 
 __all__ = ["SetClock", "TestService", "drop_schemas", "open_server", "running"]
 

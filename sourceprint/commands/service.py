@@ -11,7 +11,7 @@ from fingerprint.errors import ParameterError
 from sourceprint.commands.terminal import PATH, json_option, note, print_json, quiet_option
 
 if TYPE_CHECKING:
-    from sourceprint.service.api_keys import ApiKey
+    from sourceprint.service.access.api_keys import ApiKey
     from sourceprint.service.server import Server
     from sourceprint.service.settings import Settings
 
@@ -124,7 +124,7 @@ def add(organisation: str, name: str, data: Path | None, database: str | None) -
 
     Example: sourceprint admin organisations add tone --name "Tone Records"
     """
-    from sourceprint.service.organisations import add_organisation
+    from sourceprint.service.access.organisations import add_organisation
 
     server = _server(_settings(data, database, ()))
     with server.database.writing() as connection:
@@ -141,7 +141,7 @@ def close(organisation: str, data: Path | None, database: str | None) -> None:
 
     Example: sourceprint admin organisations close tone
     """
-    from sourceprint.service.organisations import close_organisation
+    from sourceprint.service.access.organisations import close_organisation
 
     server = _server(_settings(data, database, ()))
     with server.database.writing() as connection:
@@ -160,7 +160,7 @@ def list_organisations_(data: Path | None, database: str | None, as_json: bool) 
     """
     from dataclasses import asdict
 
-    from sourceprint.service.organisations import list_organisations
+    from sourceprint.service.access.organisations import list_organisations
     from sourceprint.text.tables import table
 
     with _server(_settings(data, database, ())).database.reading() as connection:
@@ -199,7 +199,7 @@ def create(
 
     Example: sourceprint admin keys create --name pipeline --scope scan --scope check --days 90
     """
-    from sourceprint.service.api_keys import issue_key
+    from sourceprint.service.access.api_keys import issue_key
 
     server = _server(_settings(data, database, ()))
     expires_at = None if days is None else datetime.now(UTC) + timedelta(days=days)
@@ -225,7 +225,7 @@ def rotate(key_id: str, organisation: str, hours: float, data: Path | None, data
 
     Example: sourceprint admin keys rotate 0123456789ab --hours 48
     """
-    from sourceprint.service.api_keys import rotate_key
+    from sourceprint.service.access.api_keys import rotate_key
 
     server = _server(_settings(data, database, ()))
     with server.database.writing() as connection:
@@ -246,7 +246,7 @@ def revoke(key_id: str, organisation: str, data: Path | None, database: str | No
 
     Example: sourceprint admin keys revoke 0123456789ab
     """
-    from sourceprint.service.api_keys import revoke_key
+    from sourceprint.service.access.api_keys import revoke_key
 
     server = _server(_settings(data, database, ()))
     with server.database.writing() as connection:
@@ -264,7 +264,7 @@ def list_keys_(organisation: str, data: Path | None, database: str | None, as_js
 
     Example: sourceprint admin keys list --organisation tone
     """
-    from sourceprint.service.api_keys import list_keys
+    from sourceprint.service.access.api_keys import list_keys
     from sourceprint.text.tables import table
 
     with _server(_settings(data, database, ())).database.reading() as connection:

@@ -5,7 +5,7 @@ import logging
 import sys
 from datetime import UTC, datetime
 
-from sourceprint.service.clock import time_text
+from sourceprint.service.store.clock import time_text
 
 __all__ = ["log_as_json"]
 

@@ -19,9 +19,9 @@ from fingerprint.errors import EvidenceError, SourceprintError
 from sourceprint.royalties.rights.database import Database
 from sourceprint.royalties.rights.schema import chain_entry
 from sourceprint.service.data_folder import DataFolder
-from sourceprint.service.database import ServiceDatabase
-from sourceprint.service.outbox import note_event
-from sourceprint.service.schema import organisation, outbox, setting
+from sourceprint.service.store.database import ServiceDatabase
+from sourceprint.service.store.outbox import note_event
+from sourceprint.service.store.schema import organisation, outbox, setting
 from sourceprint.signatures import PrivateKey, create_key, load_private, only_private, private_keys
 from sourceprint.transparency.log import Log
 

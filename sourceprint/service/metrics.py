@@ -6,8 +6,8 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from sourceprint.service.database import ServiceDatabase
-from sourceprint.service.jobs import queue_length
+from sourceprint.service.line.jobs import queue_length
+from sourceprint.service.store.database import ServiceDatabase
 
 __all__ = ["Metrics"]
 

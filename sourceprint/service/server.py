@@ -6,15 +6,15 @@ from dataclasses import dataclass, field
 from sqlalchemy import func, select
 
 from sourceprint.api.catalogue import Catalogue
-from sourceprint.service.api_keys import Scope, issue_key
-from sourceprint.service.clock import Clock, system_clock
+from sourceprint.service.access.api_keys import Scope, issue_key
+from sourceprint.service.access.organisations import DEFAULT_ORGANISATION, add_organisation
+from sourceprint.service.access.rates import Rates
 from sourceprint.service.data_folder import DataFolder
-from sourceprint.service.database import ServiceDatabase
 from sourceprint.service.metrics import Metrics
-from sourceprint.service.organisations import DEFAULT_ORGANISATION, add_organisation
-from sourceprint.service.rates import Rates
-from sourceprint.service.schema import organisation
 from sourceprint.service.settings import Settings
+from sourceprint.service.store.clock import Clock, system_clock
+from sourceprint.service.store.database import ServiceDatabase
+from sourceprint.service.store.schema import organisation
 
 __all__ = ["Server"]
 
@@ -31,6 +31,8 @@ class Server:
     rates : Rates
         Requests of each key in the last minute.
     metrics : Metrics
+    making_files : Lock
+        Held while the files of a statement are written.
     """
 
     settings: Settings
@@ -40,6 +42,7 @@ class Server:
     metrics: Metrics = field(init=False)
     _catalogues: dict[str, Catalogue] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    making_files: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
         self.metrics = Metrics(self.database)

@@ -6,12 +6,12 @@ from collections.abc import Callable
 
 import uvicorn
 
-from sourceprint.service.crew import Crew
-from sourceprint.service.delivery import Courier
+from sourceprint.service.application import create_app
+from sourceprint.service.hooks.delivery import Courier
 from sourceprint.service.json_logs import log_as_json
+from sourceprint.service.line.crew import Crew
 from sourceprint.service.server import Server
 from sourceprint.service.settings import Settings
-from sourceprint.service.web.app import create_app
 
 __all__ = ["serve", "work_until_stopped"]
 

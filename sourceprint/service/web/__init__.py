@@ -1,1 +1,1 @@
-"""The HTTP API: routes that parse a request, call one function, and answer; described by OpenAPI 3.1."""
+"""What all routes share: the caller, uploads, refusals, pages of jobs."""

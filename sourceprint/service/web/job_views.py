@@ -8,15 +8,15 @@ from fastapi import Header, Query
 from pydantic import BaseModel, Field
 from sqlalchemy import func, select
 
-from sourceprint.service.jobs import Job, add_jobs, find_repeated
-from sourceprint.service.outbox import note_event
-from sourceprint.service.requests import (
+from sourceprint.service.line.arguments import (
     AdditionArguments,
     CheckArguments,
     ScanArguments,
     encode_arguments,
 )
-from sourceprint.service.web.access import Caller
+from sourceprint.service.line.jobs import Job, add_jobs, find_repeated
+from sourceprint.service.store.outbox import note_event
+from sourceprint.service.web.caller import Caller
 from sourceprint.service.web.problems import Refused
 from sourceprint.service.web.uploads import Upload
 

@@ -8,10 +8,10 @@ import pytest
 from sqlalchemy import select
 
 from fingerprint.errors import ParameterError, UnknownRightsError
-from sourceprint.service import api_keys
-from sourceprint.service.api_keys import Scope
-from sourceprint.service.organisations import close_organisation
-from sourceprint.service.schema import api_key, outbox
+from sourceprint.service.access import api_keys
+from sourceprint.service.access.api_keys import Scope
+from sourceprint.service.access.organisations import close_organisation
+from sourceprint.service.store.schema import api_key, outbox
 from tests.service_servers import TestService
 
 

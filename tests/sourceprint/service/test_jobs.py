@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from sourceprint.service import jobs
-from sourceprint.service.jobs import ADDITION, DONE, FAILED, QUEUED, RUNNING, SCAN, Claim, claim
+from sourceprint.service.line import jobs
+from sourceprint.service.line.jobs import ADDITION, DONE, FAILED, QUEUED, RUNNING, SCAN, Claim, claim
 from tests.service_servers import TestService
 
 

@@ -11,7 +11,7 @@ import httpx
 import pytest
 from sqlalchemy import select
 
-from sourceprint.service.schema import job, outbox
+from sourceprint.service.store.schema import job, outbox
 from tests.command_line import run
 from tests.service_servers import TestService, open_server, running
 

@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Engine, inspect, text
 
 from fingerprint.errors import RightsDatabaseError, printable
 from sourceprint.royalties.rights.engine import find_place, open_engine, refusals
-from sourceprint.service.clock import Clock, system_clock, time_text
+from sourceprint.service.store.clock import Clock, system_clock, time_text
 
 __all__ = ["LOCK_SECONDS", "VERSION_TABLE", "ServiceDatabase"]
 

@@ -6,13 +6,13 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import select
 
-from sourceprint.service.api_keys import Scope
-from sourceprint.service.schema import delivery
-from sourceprint.service.targets import resolve
-from sourceprint.service.web.access import Caller, needs
+from sourceprint.service.access.api_keys import Scope
+from sourceprint.service.hooks.targets import resolve
+from sourceprint.service.hooks.webhooks import EVENTS, Webhook, add_webhook, list_webhooks, remove_webhook
+from sourceprint.service.store.schema import delivery
+from sourceprint.service.web.caller import Caller, needs
 from sourceprint.service.web.job_views import Limit
 from sourceprint.service.web.problems import Refused, responses
-from sourceprint.service.webhooks import EVENTS, Webhook, add_webhook, list_webhooks, remove_webhook
 
 __all__ = ["router"]
 

@@ -20,9 +20,9 @@ from enum import StrEnum
 from sqlalchemy import ColumnElement, Connection, RowMapping, insert, select, update
 
 from fingerprint.errors import ParameterError, UnknownRightsError, printable
-from sourceprint.service.clock import time_text
-from sourceprint.service.outbox import note_event
-from sourceprint.service.schema import api_key, organisation
+from sourceprint.service.store.clock import time_text
+from sourceprint.service.store.outbox import note_event
+from sourceprint.service.store.schema import api_key, organisation
 
 __all__ = [
     "ApiKey",

@@ -10,11 +10,12 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from fingerprint.errors import ParameterError
-from sourceprint.service.api_keys import Scope
-from sourceprint.service.grants import find_grant, spend_grant
-from sourceprint.service.jobs import CHECK, DONE, FAILED, Job, list_jobs
-from sourceprint.service.requests import CheckArguments
-from sourceprint.service.web.access import Caller, needs
+from sourceprint.service.access.api_keys import Scope
+from sourceprint.service.access.grants import find_grant, spend_grant
+from sourceprint.service.line.arguments import CheckArguments
+from sourceprint.service.line.jobs import CHECK, DONE, FAILED, Job, list_jobs
+from sourceprint.service.routes.scans import find_own
+from sourceprint.service.web.caller import Caller, needs
 from sourceprint.service.web.job_views import (
     After,
     IdempotencyKey,
@@ -28,7 +29,6 @@ from sourceprint.service.web.job_views import (
     submit,
 )
 from sourceprint.service.web.problems import Refused, responses
-from sourceprint.service.web.scans import find_own
 from sourceprint.service.web.uploads import AUDIO_BODY, receive
 
 __all__ = ["router"]

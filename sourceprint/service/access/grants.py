@@ -17,9 +17,9 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, and_, insert, or_,
 
 from fingerprint.errors import GrantError, ParameterError, UnknownRightsError, printable
 from sourceprint.scans.scan_json import uuid7
-from sourceprint.service.clock import time_text
-from sourceprint.service.outbox import note_event
-from sourceprint.service.schema import grant, grant_match, organisation
+from sourceprint.service.store.clock import time_text
+from sourceprint.service.store.outbox import note_event
+from sourceprint.service.store.schema import grant, grant_match, organisation
 
 __all__ = [
     "FIELDS",
@@ -116,11 +116,12 @@ def add_grant(
     open_one = (organisation.c.id == holder_id) & organisation.c.closed_at.is_(None)
     if connection.scalar(select(organisation.c.id).where(open_one)) is None:
         raise UnknownRightsError(f"organisation {printable(holder_id):.60}: is not there")
+    shown = " ".join(name for name in FIELDS if name in wanted)
     row = {
         "id": str(uuid7()),
         "owner_id": owner_id,
         "holder_id": holder_id,
-        "fields": " ".join(name for name in FIELDS if name in wanted),
+        "fields": shown,
         "owner_sees": owner_sees,
         "secret": secrets.token_hex(32),
         "created_at": at,
@@ -132,7 +133,7 @@ def add_grant(
     for side in (owner_id, holder_id):
         note_event(
             connection, "grant.given", at=at, actor=actor, organisation=side, subject=f"grant:{row['id']}",
-            data={"holder": holder_id, "fields": row["fields"].split(), "owner_sees": owner_sees},
+            data={"holder": holder_id, "fields": shown.split(), "owner_sees": owner_sees},
         )  # fmt: skip
     return _one(connection, grant.c.id == row["id"])
 

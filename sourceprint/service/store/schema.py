@@ -3,7 +3,7 @@
 Every row but those of `setting` and `outbox` belongs to one organisation. Rights, uses and statements are not here:
 each organisation has a database of its own for them (`sourceprint.service.folder`), so that no query can mix two.
 
-Times are texts in UTC to the millisecond (`sourceprint.service.clock`), which sort as they follow each other.
+Times are texts in UTC to the millisecond (`sourceprint.service.store.clock`), which sort as they follow each other.
 """
 
 from sqlalchemy import (

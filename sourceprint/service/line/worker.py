@@ -1,8 +1,8 @@
 """One worker: a process that takes jobs from the line and does them, until it is asked to stop.
 
 The process has one thread, so that it can fork a process for each file (`sourceprint.processes`). The leases of its
-jobs are renewed by the process that minds it (`sourceprint.service.crew`); if that is gone, the worker ends after the
-job in hand. SIGTERM and SIGINT ask it to stop: the job in hand is finished first.
+jobs are renewed by the process that minds it (`sourceprint.service.line.crew`); if that is gone, the worker ends after
+the job in hand. SIGTERM and SIGINT ask it to stop: the job in hand is finished first.
 """
 
 import os
@@ -10,10 +10,10 @@ import signal
 import time
 
 from sourceprint.service.data_folder import DataFolder
-from sourceprint.service.database import ServiceDatabase
-from sourceprint.service.jobs import claim
+from sourceprint.service.line.jobs import claim
+from sourceprint.service.line.work import Workshop
 from sourceprint.service.settings import Settings
-from sourceprint.service.work import Workshop
+from sourceprint.service.store.database import ServiceDatabase
 
 __all__ = ["IDLE_SECONDS", "run_worker"]
 

@@ -6,8 +6,8 @@ from typing import Annotated
 from fastapi import APIRouter
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from sourceprint.service.api_keys import ApiKey, Scope, issue_key, list_keys, revoke_key, rotate_key
-from sourceprint.service.web.access import Caller, needs
+from sourceprint.service.access.api_keys import ApiKey, Scope, issue_key, list_keys, revoke_key, rotate_key
+from sourceprint.service.web.caller import Caller, needs
 from sourceprint.service.web.problems import responses
 
 __all__ = ["router"]

@@ -1,7 +1,7 @@
 """Webhooks: where an organisation wants to hear of its jobs, and the deliveries that wait to be sent.
 
-A delivery is put into its table in the transaction of the event, and sent by `sourceprint.service.delivery`. Its id
-stays the same however often it is sent, so that a receiver can tell a repetition.
+A delivery is put into its table in the transaction of the event, and sent by `sourceprint.service.hooks.delivery`. Its
+id stays the same however often it is sent, so that a receiver can tell a repetition.
 """
 
 import base64
@@ -15,8 +15,8 @@ from sqlalchemy import Connection, RowMapping, insert, select, update
 
 from fingerprint.errors import ParameterError, UnknownRightsError, printable
 from sourceprint.scans.scan_json import uuid7
-from sourceprint.service.outbox import note_event
-from sourceprint.service.schema import delivery, webhook
+from sourceprint.service.store.outbox import note_event
+from sourceprint.service.store.schema import delivery, webhook
 
 __all__ = ["EVENTS", "Webhook", "add_webhook", "announce", "list_webhooks", "remove_webhook"]
 

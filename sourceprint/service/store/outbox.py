@@ -12,7 +12,7 @@ from sqlalchemy import Connection, insert
 
 from fingerprint.digests import canonical_json
 from sourceprint.scans.scan_json import uuid7
-from sourceprint.service.schema import outbox
+from sourceprint.service.store.schema import outbox
 
 __all__ = ["ENTRY_SCHEMA", "note_event"]
 
@@ -38,7 +38,7 @@ def note_event(
     event : str
         Such as "scan.submitted".
     at : str
-        When, as `sourceprint.service.clock.time_text` writes it.
+        When, as `sourceprint.service.store.clock.time_text` writes it.
     organisation : str
         Whose data it is about; "" for the server itself.
     actor : str

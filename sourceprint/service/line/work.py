@@ -29,13 +29,13 @@ from sourceprint.places import today
 from sourceprint.scans.results import plain_json
 from sourceprint.scans.scan import open_for, scan_files
 from sourceprint.scans.scan_json import scan_row
+from sourceprint.service.access.grants import Grant, count_matches, find_grant, hide_fields
 from sourceprint.service.data_folder import DataFolder, OrganisationFolder
-from sourceprint.service.database import ServiceDatabase
-from sourceprint.service.grants import Grant, count_matches, find_grant, hide_fields
-from sourceprint.service.jobs import ADDITION, CHECK, DONE, FAILED, MOST_LOSSES, SCAN, Claim, Job, finish
-from sourceprint.service.outbox import note_event
-from sourceprint.service.requests import AdditionArguments, CheckArguments, ScanArguments, decode_arguments
-from sourceprint.service.webhooks import announce
+from sourceprint.service.hooks.webhooks import announce
+from sourceprint.service.line.arguments import AdditionArguments, CheckArguments, ScanArguments, decode_arguments
+from sourceprint.service.line.jobs import ADDITION, CHECK, DONE, FAILED, MOST_LOSSES, SCAN, Claim, Job, finish
+from sourceprint.service.store.database import ServiceDatabase
+from sourceprint.service.store.outbox import note_event
 
 __all__ = ["Workshop"]
 

@@ -12,9 +12,9 @@ from fastapi import Depends, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer, SecurityScopes
 from sqlalchemy import Connection
 
-from sourceprint.service.api_keys import ApiKey, Scope, find_key, key_id_in, spend
-from sourceprint.service.outbox import note_event
+from sourceprint.service.access.api_keys import ApiKey, Scope, find_key, key_id_in, spend
 from sourceprint.service.server import Server
+from sourceprint.service.store.outbox import note_event
 from sourceprint.service.web.problems import Refused
 
 __all__ = ["Caller", "Serving", "needs", "the_server"]

@@ -15,9 +15,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, RowMapping, and_, func, insert, or_, select, update
 
 from sourceprint.scans.scan_json import uuid7
-from sourceprint.service.clock import time_text
-from sourceprint.service.database import ServiceDatabase
-from sourceprint.service.schema import job
+from sourceprint.service.store.clock import time_text
+from sourceprint.service.store.database import ServiceDatabase
+from sourceprint.service.store.schema import job
 
 __all__ = [
     "ADDITION",

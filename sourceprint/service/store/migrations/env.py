@@ -2,8 +2,8 @@
 
 from alembic import context
 
-from sourceprint.service.database import VERSION_TABLE
-from sourceprint.service.schema import metadata
+from sourceprint.service.store.database import VERSION_TABLE
+from sourceprint.service.store.schema import metadata
 
 context.configure(
     connection=context.config.attributes["connection"],

@@ -14,11 +14,12 @@ from index.storage.tags import parse_ranges
 from sourceprint.catalogue.annotations import change_exclusions, change_tags, remove_recordings
 from sourceprint.catalogue.corrections import Correction, correct
 from sourceprint.identifiers.isrc import validate
-from sourceprint.service.api_keys import Scope
-from sourceprint.service.jobs import ADDITION, list_jobs
-from sourceprint.service.outbox import note_event
-from sourceprint.service.requests import AdditionArguments
-from sourceprint.service.web.access import Caller, needs
+from sourceprint.service.access.api_keys import Scope
+from sourceprint.service.line.arguments import AdditionArguments
+from sourceprint.service.line.jobs import ADDITION, list_jobs
+from sourceprint.service.routes.scans import find_own
+from sourceprint.service.store.outbox import note_event
+from sourceprint.service.web.caller import Caller, needs
 from sourceprint.service.web.job_views import (
     After,
     IdempotencyKey,
@@ -32,7 +33,6 @@ from sourceprint.service.web.job_views import (
     submit,
 )
 from sourceprint.service.web.problems import responses
-from sourceprint.service.web.scans import find_own
 from sourceprint.service.web.uploads import AUDIO_BODY, receive
 
 __all__ = ["router"]

@@ -16,10 +16,10 @@ from typing import Any
 
 from fingerprint.errors import SourceprintError
 from sourceprint.service.data_folder import DataFolder
-from sourceprint.service.database import ServiceDatabase
-from sourceprint.service.jobs import give_back, heartbeat
+from sourceprint.service.line.jobs import give_back, heartbeat
+from sourceprint.service.line.worker import run_worker
 from sourceprint.service.settings import Settings
-from sourceprint.service.worker import run_worker
+from sourceprint.service.store.database import ServiceDatabase
 
 __all__ = ["Crew"]
 

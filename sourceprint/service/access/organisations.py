@@ -6,8 +6,8 @@ from sqlalchemy import Connection, Row, insert, select, update
 
 from fingerprint.errors import ParameterError, printable
 from sourceprint.service.data_folder import check_id
-from sourceprint.service.outbox import note_event
-from sourceprint.service.schema import organisation
+from sourceprint.service.store.outbox import note_event
+from sourceprint.service.store.schema import organisation
 
 __all__ = ["DEFAULT_ORGANISATION", "Organisation", "add_organisation", "close_organisation", "list_organisations"]
 

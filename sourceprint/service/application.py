@@ -10,8 +10,19 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sourceprint.outputs import program_version
+from sourceprint.service.routes import (
+    catalogue,
+    checks,
+    grants,
+    keys,
+    operations,
+    rights,
+    scans,
+    statements,
+    uses,
+    webhooks,
+)
 from sourceprint.service.server import Server
-from sourceprint.service.web import catalogue, checks, grants, keys, operations, scans, webhooks
 from sourceprint.service.web.problems import Refused, add_handlers
 
 __all__ = ["create_app"]
@@ -38,7 +49,7 @@ def create_app(server: Server) -> FastAPI:
     )
     app.state.server = server
     add_handlers(app)
-    for module in (scans, checks, catalogue, grants, keys, webhooks, operations):
+    for module in (scans, checks, catalogue, rights, uses, statements, grants, keys, webhooks, operations):
         app.include_router(module.router)
     app.add_middleware(_Frame, server=server)
     return app

@@ -6,9 +6,9 @@ from typing import Annotated, Literal
 from fastapi import APIRouter
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from sourceprint.service.api_keys import Scope
-from sourceprint.service.grants import FIELDS, Grant, add_grant, list_grants, matches_of, revoke_grant
-from sourceprint.service.web.access import Caller, needs
+from sourceprint.service.access.api_keys import Scope
+from sourceprint.service.access.grants import FIELDS, Grant, add_grant, list_grants, matches_of, revoke_grant
+from sourceprint.service.web.caller import Caller, needs
 from sourceprint.service.web.job_views import Limit
 from sourceprint.service.web.problems import responses
 

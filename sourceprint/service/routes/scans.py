@@ -12,12 +12,12 @@ from sqlalchemy import update
 from fingerprint.errors import ParameterError
 from index.search.match import DEFAULT_FALSE_PER_1000H
 from sourceprint.inputs import collect
-from sourceprint.service.api_keys import Scope
-from sourceprint.service.jobs import DONE, FAILED, QUEUED, SCAN, Job, add_jobs, find_job, find_repeated, list_jobs
-from sourceprint.service.outbox import note_event
-from sourceprint.service.requests import ScanArguments, encode_arguments
-from sourceprint.service.schema import job as job_table
-from sourceprint.service.web.access import Caller, needs
+from sourceprint.service.access.api_keys import Scope
+from sourceprint.service.line.arguments import ScanArguments, encode_arguments
+from sourceprint.service.line.jobs import DONE, FAILED, QUEUED, SCAN, Job, add_jobs, find_job, find_repeated, list_jobs
+from sourceprint.service.store.outbox import note_event
+from sourceprint.service.store.schema import job as job_table
+from sourceprint.service.web.caller import Caller, needs
 from sourceprint.service.web.job_views import (
     After,
     IdempotencyKey,

@@ -20,10 +20,10 @@ from sqlalchemy import select, update
 
 from fingerprint.errors import ParameterError, SourceprintError, printable
 from sourceprint.outputs import program_version
-from sourceprint.service.clock import time_text
-from sourceprint.service.database import ServiceDatabase
-from sourceprint.service.schema import delivery, webhook
-from sourceprint.service.targets import resolve
+from sourceprint.service.hooks.targets import resolve
+from sourceprint.service.store.clock import time_text
+from sourceprint.service.store.database import ServiceDatabase
+from sourceprint.service.store.schema import delivery, webhook
 
 __all__ = ["PAUSES_SECONDS", "Courier", "send_due", "signature"]
 

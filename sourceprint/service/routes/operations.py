@@ -5,8 +5,8 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel
 
 from fingerprint.errors import SourceprintError
-from sourceprint.service.jobs import queue_length
-from sourceprint.service.web.access import Serving
+from sourceprint.service.line.jobs import queue_length
+from sourceprint.service.web.caller import Serving
 from sourceprint.service.web.problems import Refused, responses
 
 __all__ = ["router"]

@@ -1,0 +1,1 @@
+"""Who may do what: organisations, keys of the API, grants between organisations, rate limits."""

@@ -1,0 +1,1 @@
+"""The line of jobs, and the workers that work it off."""

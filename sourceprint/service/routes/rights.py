@@ -1,0 +1,52 @@
+"""Rights: import recordings, works, parties, shares and licences; show what is on file."""
+
+from typing import Annotated, Any, Literal
+
+from anyio import to_thread
+from fastapi import APIRouter, Query, Request
+
+from sourceprint.royalties.rights.lookup import rights_to_json, rights_under_key
+from sourceprint.royalties.tables.imports import import_rights
+from sourceprint.royalties.tables.problems import import_report_to_json
+from sourceprint.service.access.api_keys import Scope
+from sourceprint.service.web.caller import Caller, needs
+from sourceprint.service.web.documents import DOCUMENT_BODY, FileName, document
+from sourceprint.service.web.problems import responses
+
+__all__ = ["router"]
+
+router = APIRouter(prefix="/v1/rights", tags=["rights"])
+
+_Rights = Annotated[Caller, needs(Scope.RIGHTS)]
+
+
+@router.post("/imports", openapi_extra=DOCUMENT_BODY, responses=responses(400, 401, 403, 408, 413, 422, 429, 503, 507))
+async def import_document(
+    request: Request,
+    caller: _Rights,
+    name: FileName,
+    shares: Annotated[Literal["percent", "fraction"] | None, Query(description="Unit of bare numbers")] = None,
+    partial: Annotated[bool, Query(description="Import what is sound, and report the rest")] = False,
+    dry_run: Annotated[bool, Query(description="Import nothing, say what would change")] = False,
+    correct: Annotated[str, Query(max_length=2_000, description="Why what is on file was wrong from the start")] = "",
+) -> dict[str, Any]:
+    """Import one file: a table, a label's spreadsheet, or licences as TOML; the report is that of `rights import`."""
+    async with document(request, caller, name) as path:
+
+        def bring_in() -> dict[str, Any]:
+            database = caller.server.folder.organisation(caller.organisation).rights()
+            done = import_rights(
+                database, [path], by=caller.actor, partial=partial, shares=shares, dry_run=dry_run,
+                correct=correct.strip(),
+            )  # fmt: skip
+            return import_report_to_json(done)
+
+        return await to_thread.run_sync(bring_in)
+
+
+@router.get("/{key:path}", responses=responses(400, 401, 403, 404, 422, 429, 503))
+def show_rights(caller: _Rights, key: str) -> dict[str, Any]:
+    """Show what is on file under an id, ISRC or ISWC, as `rights show --json` does."""
+    with caller.server.folder.organisation(caller.organisation).rights().reading() as connection:
+        found, history = rights_under_key(connection, key)
+        return rights_to_json(found, key, history=history)

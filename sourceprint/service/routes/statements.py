@@ -1,0 +1,136 @@
+"""Statements: make, list, show, fetch their files."""
+
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from fastapi.responses import FileResponse
+from pydantic import BaseModel, ConfigDict, Field
+
+from sourceprint.places import today
+from sourceprint.royalties.periods import Period
+from sourceprint.royalties.statements.files.folder import write_statement
+from sourceprint.royalties.statements.files.statement_json import statement_to_json
+from sourceprint.royalties.statements.issue import issue_statement
+from sourceprint.royalties.statements.register import list_statements, load_statement
+from sourceprint.royalties.statements.statement import Statement
+from sourceprint.royalties.uses.policy import load_policy, shipped_policies
+from sourceprint.service.access.api_keys import Scope
+from sourceprint.service.web.caller import Caller, needs
+from sourceprint.service.web.problems import Refused, responses
+from sourceprint.signatures import PrivateKey, load_private, only_private, private_keys
+
+__all__ = ["router"]
+
+router = APIRouter(prefix="/v1/statements", tags=["statements"])
+
+_Accountant = Annotated[Caller, needs(Scope.STATEMENTS)]
+
+
+class StatementRequest(BaseModel):
+    """A statement that is wanted."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    licensee: str = Field(min_length=1, max_length=200)
+    period: str = Field(min_length=4, max_length=24, description="As 2026-Q3, 2026-07, 2026, or 2026-07-01--2026-07-14")
+    policy: str | None = Field(None, max_length=64, description="A shipped one; by default that of the uses")
+    currency: str | None = Field(None, min_length=3, max_length=3)
+    draft: bool = Field(False, description="Compute it, and keep nothing")
+    provisional: bool = Field(False, description="For a period that has not ended; owed by nobody")
+
+
+class StatementRow(BaseModel):
+    """One statement of the list."""
+
+    id: str
+    licensee: str
+    currency: str
+    period: str
+    issued_on: str
+    issued_at: str
+    issued_by: str
+    digest: str
+
+
+@router.post("", responses=responses(400, 401, 403, 404, 409, 413, 422, 429, 503, 507))
+def make_statement(caller: _Accountant, wanted: StatementRequest) -> dict[str, Any]:
+    """State what a licensee owes for a period; the answer is its statement.json.
+
+    It is signed where the organisation has a key, and issued unless it is a draft or provisional. The usage is the
+    report on file.
+    """
+    own = caller.server.folder.organisation(caller.organisation)
+    if wanted.policy is not None and wanted.policy not in shipped_policies():
+        raise Refused(422, "unknown policy", f"policy {wanted.policy!r}: there are {', '.join(shipped_policies())}")
+    kept = not (wanted.draft or wanted.provisional)
+    key = _key(caller) if kept else None
+    made = issue_statement(
+        own.rights(), licensee=wanted.licensee, period=Period.parse(wanted.period),
+        issued_on=today().isoformat(), policy=None if wanted.policy is None else load_policy(wanted.policy),
+        currency=wanted.currency, by=caller.actor, draft=wanted.draft, provisional=wanted.provisional,
+        signer="" if key is None else key.public.text, today=today(),
+    )  # fmt: skip
+    return statement_to_json(made)
+
+
+@router.get("", responses=responses(400, 401, 403, 422, 429, 503))
+def get_statements(
+    caller: _Accountant, licensee: Annotated[str, Query(max_length=200, description="Only of this party")] = ""
+) -> list[StatementRow]:
+    """List the statements that were issued, in the order of issue."""
+    database = caller.server.folder.organisation(caller.organisation).rights()
+    return [StatementRow(**asdict(one)) for one in list_statements(database, licensee)]
+
+
+@router.get("/{statement_id}", responses=responses(400, 401, 403, 404, 409, 422, 429, 503))
+def get_statement(caller: _Accountant, statement_id: str) -> dict[str, Any]:
+    """Show a statement that was issued: its statement.json."""
+    return statement_to_json(_issued(caller, statement_id))
+
+
+@router.get("/{statement_id}/files", responses=responses(400, 401, 403, 404, 409, 422, 429, 503, 507))
+def get_files(caller: _Accountant, statement_id: str) -> list[str]:
+    """List the files of a statement: pages, CSV, Parquet, JSON, DSR-shaped TSV, checksums and signature."""
+    folder = _files(caller, statement_id)
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+@router.get(
+    "/{statement_id}/files/{name:path}",
+    response_class=FileResponse,
+    responses=responses(400, 401, 403, 404, 409, 422, 429, 503, 507),
+)
+def get_file(caller: _Accountant, statement_id: str, name: str) -> FileResponse:
+    """Fetch a file of a statement, as it was issued, to the byte."""
+    folder = _files(caller, statement_id)
+    if name not in [str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()]:
+        raise Refused(404, "not found", f"file {name[:200]}: is not one of statement {statement_id[:64]}")
+    return FileResponse(folder / name, filename=Path(name).name)
+
+
+def _issued(caller: Caller, statement_id: str) -> Statement:
+    return load_statement(caller.server.folder.organisation(caller.organisation).rights(), statement_id)
+
+
+def _files(caller: Caller, statement_id: str) -> Path:
+    """Return the folder of a statement's files, which are written when they are first asked for."""
+    own, found = caller.server.folder.organisation(caller.organisation), _issued(caller, statement_id)
+    folder = own.statements / found.id
+    if not folder.exists():
+        signed = bool(found.signer)
+        folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with caller.server.making_files:
+            if not folder.exists():
+                part = folder.with_name(f"{folder.name}.part")
+                shutil.rmtree(part, ignore_errors=True)
+                write_statement(found, part, key=_key(caller) if signed else None)
+                part.rename(folder)
+    return folder
+
+
+def _key(caller: Caller) -> PrivateKey | None:
+    keys = caller.server.folder.organisation(caller.organisation).keys
+    return load_private(only_private(keys)) if next(private_keys(keys), None) is not None else None

@@ -1,0 +1,169 @@
+"""Uses: attribute results, list uses by state, decide on them, enter what a licensee reports."""
+
+import re
+import tempfile
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from anyio import to_thread
+from fastapi import APIRouter, Query, Request
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import select
+
+from fingerprint.errors import ParameterError
+from sourceprint.places import today
+from sourceprint.royalties.periods import Period
+from sourceprint.royalties.statements.effects import Announcement, effects_to_json
+from sourceprint.royalties.statements.restatements import restate_usage
+from sourceprint.royalties.uses.ledger import attribute_results, list_uses
+from sourceprint.royalties.uses.policy import Policy, load_policy, shipped_policies
+from sourceprint.royalties.uses.states import change_state, change_to_json, use_history
+from sourceprint.royalties.uses.usage import read_usage
+from sourceprint.royalties.uses.uses_text import judged_use_to_json, report_to_json
+from sourceprint.service.access.api_keys import Scope
+from sourceprint.service.line.jobs import DONE, SCAN
+from sourceprint.service.store.schema import job
+from sourceprint.service.web.caller import Caller, needs
+from sourceprint.service.web.documents import DOCUMENT_BODY, document
+from sourceprint.service.web.problems import Refused, responses
+
+__all__ = ["Licensee", "PeriodText", "router"]
+
+router = APIRouter(prefix="/v1", tags=["uses"])
+
+_Decider = Annotated[Caller, needs(Scope.DECIDE)]
+_POLICY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+
+Licensee = Annotated[str, Query(min_length=1, max_length=200, description="Party id of who made the tracks")]
+PeriodText = Annotated[
+    str, Query(min_length=4, max_length=24, description="As 2026-Q3, 2026-07, 2026, or 2026-07-01--2026-07-14")
+]
+
+
+class Attribution(BaseModel):
+    """An attribution that is wanted."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    scans: list[str] = Field(min_length=1, max_length=10_000, description="Ids of scans that are done")
+    policy: str = Field(min_length=1, max_length=64, description="A shipped policy, or one of the organisation")
+    licensee: str = Field(min_length=1, max_length=200)
+    generated: str = Field("", max_length=10, description="Day on which the tracks were made, YYYY-MM-DD")
+    territories: list[str] = Field([], max_length=300)
+    purpose: Literal["generate", "train", "reference-audio"] = "generate"
+    supersede: str = Field("", max_length=2_000, description="Why earlier scans that searched more are superseded")
+    dry_run: bool = False
+    accept_losses: bool = Field(False, description="Take back what issued statements owe, if that comes out")
+
+
+class DecisionRequest(BaseModel):
+    """A decision on uses: on all that are named, or none."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    uses: list[str] = Field(min_length=1, max_length=1_000)
+    state: Literal["claimed", "disputed", "resolved", "withdrawn"]
+    reason: str = Field(min_length=1, max_length=2_000)
+    recording: str = Field("", max_length=512, description="Which recording it is, where that was open; if resolved")
+
+
+@router.post("/attributions", responses=responses(400, 401, 403, 404, 409, 413, 422, 429, 503))
+def attribute(caller: _Decider, wanted: Attribution) -> dict[str, Any]:
+    """Turn the results of scans into uses; the report is that of `sourceprint attribute --json`."""
+    own = caller.server.folder.organisation(caller.organisation)
+    database, rows = own.rights(), _results(caller, wanted.scans)
+    announced = Announcement(database, wanted.licensee, today(), wanted.dry_run, wanted.accept_losses)
+    opened = caller.server.catalogue(caller.organisation)
+
+    def holds(digest: str, recording_id: str) -> bool:
+        return opened is not None and opened.digest == digest and recording_id in opened
+
+    with tempfile.TemporaryDirectory(prefix="sourceprint-") as folder:
+        results = Path(folder) / "results.jsonl"
+        results.write_text("".join(f"{row}\n" for row in rows), encoding="utf-8")
+        report = attribute_results(
+            database, results, _policy(caller, wanted.policy), licensee=wanted.licensee,
+            generated_on=wanted.generated, territories=wanted.territories, purpose=wanted.purpose, by=caller.actor,
+            holds=holds, supersede=wanted.supersede, dry_run=wanted.dry_run, before_keeping=announced,
+        )  # fmt: skip
+    changes = effects_to_json(announced) if wanted.dry_run else {}
+    return {**report_to_json(report), "dry_run": wanted.dry_run, **changes}
+
+
+@router.get("/uses", responses=responses(400, 401, 403, 422, 429, 503))
+def get_uses(
+    caller: _Decider,
+    licensee: Licensee,
+    state: Annotated[list[str] | None, Query(max_length=10, description="Only in this state; may be repeated")] = None,
+    track: Annotated[list[str] | None, Query(max_length=100, description="Only of this track, SHA-256 or name")] = None,
+) -> list[dict[str, Any]]:
+    """List the uses of a licensee, as `uses list --jsonl` does."""
+    database = caller.server.folder.organisation(caller.organisation).rights()
+    found = list_uses(database, licensee, states=state or (), tracks=track or ())
+    return [judged_use_to_json(use, outcomes) for use, outcomes in found]
+
+
+@router.post("/uses/decisions", responses=responses(400, 401, 403, 404, 409, 413, 422, 429, 503))
+def decide(caller: _Decider, wanted: DecisionRequest) -> list[dict[str, Any]]:
+    """Decide on uses: claimed, disputed, resolved or withdrawn; nothing is overwritten."""
+    database = caller.server.folder.organisation(caller.organisation).rights()
+    changed = change_state(
+        database, wanted.uses, wanted.state, wanted.reason, caller.actor, recording_id=wanted.recording
+    )
+    return [change_to_json(one) for one in changed]
+
+
+@router.get("/uses/{use_id}/history", responses=responses(400, 401, 403, 404, 422, 429, 503))
+def get_history(caller: _Decider, use_id: str) -> list[dict[str, Any]]:
+    """Show every state that a use has had, by whom and why."""
+    with caller.server.folder.organisation(caller.organisation).rights().reading() as connection:
+        return [change_to_json(one) for one in use_history(connection, use_id)]
+
+
+@router.post("/usage", openapi_extra=DOCUMENT_BODY, responses=responses(400, 401, 403, 408, 413, 422, 429, 503, 507))
+async def enter_usage(
+    request: Request,
+    caller: _Decider,
+    licensee: Licensee,
+    period: PeriodText,
+    restate: Annotated[str, Query(max_length=2_000, description="Why a stated period is reported anew")] = "",
+) -> dict[str, Any]:
+    """Enter a usage report for a period: the body is the CSV that a licensee hands in."""
+    days = Period.parse(period)
+    async with document(request, caller, "usage.csv") as path:
+
+        def enter() -> dict[str, Any]:
+            database = caller.server.folder.organisation(caller.organisation).rights()
+            report, last_day = restate_usage(
+                database, licensee=licensee, period=days, usage=read_usage(path), reason=restate, by=caller.actor
+            )
+            closes = None if last_day is None else last_day.isoformat()
+            return {"version": report.version or None, "rows": len(report.usage.rows), "statement_closes": closes}
+
+        return await to_thread.run_sync(enter)
+
+
+def _results(caller: Caller, ids: list[str]) -> list[str]:
+    """Return the results of scans, in the order of their ids; 404 or 409 if one has none."""
+    found: dict[str, str] = {}
+    with caller.server.database.reading() as connection:
+        for start in range(0, len(ids), 500):
+            own = (job.c.organisation_id == caller.organisation) & (job.c.kind == SCAN)
+            query = select(job.c.id, job.c.state, job.c.result).where(own, job.c.id.in_(ids[start : start + 500]))
+            for row in connection.execute(query):
+                if row.state != DONE or row.result is None:
+                    raise Refused(409, "no result", f"scan {row.id} has no result; only one that is done has")
+                found[row.id] = row.result
+    if missing := [one for one in ids if one not in found]:
+        raise Refused(404, "not found", f"scan {missing[0][:64]}: is not there")
+    return [found[one] for one in sorted(found)]
+
+
+def _policy(caller: Caller, name: str) -> Policy:
+    """Return a shipped policy, or one in the folder of the organisation; a path is no name."""
+    if name in shipped_policies():
+        return load_policy(name)
+    path = caller.server.folder.organisation(caller.organisation).policies / f"{name}.toml"
+    if not _POLICY.fullmatch(name) or not path.is_file():
+        raise ParameterError(f"policy {name!r:.64}: is not there; there are {', '.join(shipped_policies())}")
+    return load_policy(str(path))
