@@ -52,6 +52,7 @@ class TestService:
     url: str
     clock: SetClock
     keys: dict[str, str] = field(default_factory=dict)
+    clients: list[httpx.Client] = field(default_factory=list)
 
     def key(self, organisation: str, *scopes: str, **limits: Any) -> str:
         """Return a new key."""
@@ -68,7 +69,8 @@ class TestService:
         if name not in self.keys:
             self.keys[name] = self.key(organisation, *scopes, **limits)
         headers = {"Authorization": f"Bearer {self.keys[name]}", "Content-Type": "application/octet-stream"}
-        return httpx.Client(base_url=self.url, headers=headers, timeout=60)
+        self.clients.append(httpx.Client(base_url=self.url, headers=headers, timeout=60))
+        return self.clients[-1]
 
     def work(self, owner: str = "test worker") -> int:
         """Do every job that waits, in this process; return how many outcomes were written."""
@@ -102,7 +104,10 @@ def running(server: Server, clock: SetClock) -> Iterator[TestService]:
     try:
         while not running_server.started:
             time.sleep(0.005)
-        yield TestService(server, f"http://127.0.0.1:{listener.getsockname()[1]}", clock)
+        made = TestService(server, f"http://127.0.0.1:{listener.getsockname()[1]}", clock)
+        yield made
+        for client in made.clients:
+            client.close()
     finally:
         running_server.should_exit = True
         thread.join()
