@@ -19,6 +19,7 @@ from sourceprint.service.line.arguments import AdditionArguments
 from sourceprint.service.line.jobs import ADDITION, list_jobs
 from sourceprint.service.routes.scans import find_own
 from sourceprint.service.store.outbox import note_event
+from sourceprint.service.web.bodies import Body
 from sourceprint.service.web.caller import Caller, needs
 from sourceprint.service.web.job_views import (
     After,
@@ -73,10 +74,8 @@ class RecordingsPage(BaseModel):
     next: str | None = Field(description="Give it as `after` for the next page; null on the last")
 
 
-class RecordingChange(BaseModel):
+class RecordingChange(Body):
     """A change of a recording; fields that are not given stay."""
-
-    model_config = ConfigDict(extra="forbid")
 
     title: str | None = Field(None, max_length=1_000)
     artists: list[str] | None = Field(None, max_length=100)

@@ -4,11 +4,12 @@ from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, Field
 
 from sourceprint.service.access.api_keys import ApiKey, Scope, issue_key, list_keys, revoke_key, rotate_key
+from sourceprint.service.web.bodies import Body, Whole
 from sourceprint.service.web.caller import Caller, needs
-from sourceprint.service.web.problems import responses
+from sourceprint.service.web.problems import Refused, responses
 
 __all__ = ["router"]
 
@@ -17,24 +18,20 @@ router = APIRouter(prefix="/v1/keys", tags=["keys"])
 _Admin = Annotated[Caller, needs(Scope.ADMIN)]
 
 
-class KeyRequest(BaseModel):
+class KeyRequest(Body):
     """A key that is wanted."""
-
-    model_config = ConfigDict(extra="forbid")
 
     name: str = Field(min_length=1, max_length=200, description="Who or what uses it")
     scopes: list[Scope] = Field(min_length=1, max_length=len(Scope))
     expires_at: AwareDatetime | None = None
-    per_minute: int | None = Field(None, ge=1, lt=2**31, description="Requests in a minute")
-    budget: int | None = Field(None, ge=1, lt=2**31, description="Searches in all")
+    per_minute: Whole | None = Field(None, ge=1, lt=2**31, description="Requests in a minute")
+    budget: Whole | None = Field(None, ge=1, lt=2**31, description="Searches in all")
 
 
-class Rotation(BaseModel):
+class Rotation(Body):
     """How a key is rotated."""
 
-    model_config = ConfigDict(extra="forbid")
-
-    overlap_seconds: int = Field(86_400, ge=0, le=90 * 86_400, description="How long the old key holds on")
+    overlap_seconds: Whole = Field(86_400, ge=60, le=90 * 86_400, description="How long the old key holds on")
 
 
 class KeyView(BaseModel):
@@ -89,10 +86,12 @@ def create_successor(caller: _Admin, key_id: str, wanted: Rotation) -> NewKey:
     return NewKey(**_view(made).model_dump(), key=text)
 
 
-@router.delete("/{key_id}", status_code=204, responses=responses(400, 401, 403, 404, 422, 429))
+@router.delete("/{key_id}", status_code=204, responses=responses(400, 401, 403, 404, 409, 422, 429))
 def end_key(caller: _Admin, key_id: str) -> None:
-    """Revoke a key."""
+    """Revoke a key; not the one that is used for it."""
     database = caller.server.database
+    if key_id == caller.key.id:
+        raise Refused(409, "own key", "a key does not revoke itself; use another one, or rotate it")
     with database.writing() as connection:
         revoke_key(connection, caller.organisation, key_id, at=database.now(), actor=caller.actor)
 

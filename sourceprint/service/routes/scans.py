@@ -17,6 +17,7 @@ from sourceprint.service.line.arguments import ScanArguments, encode_arguments
 from sourceprint.service.line.jobs import DONE, FAILED, QUEUED, SCAN, Job, add_jobs, find_job, find_repeated, list_jobs
 from sourceprint.service.store.outbox import note_event
 from sourceprint.service.store.schema import job as job_table
+from sourceprint.service.web.bodies import Body
 from sourceprint.service.web.caller import Caller, needs
 from sourceprint.service.web.job_views import (
     After,
@@ -77,10 +78,8 @@ class ScanQuery(ScanSettings):
     reference: str = Field("", max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$", description="Your own id, echoed")
 
 
-class NamedFile(BaseModel):
+class NamedFile(Body):
     """One file of a batch."""
-
-    model_config = ConfigDict(extra="forbid")
 
     path: str = Field(min_length=1, max_length=4_096, description="In a folder that the server may read")
     name: str = Field(default="", max_length=1_000, description="Name of the track; by default the path")

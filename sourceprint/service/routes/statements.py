@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from fastapi.responses import FileResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from sourceprint.places import today
 from sourceprint.royalties.periods import Period
@@ -18,6 +18,7 @@ from sourceprint.royalties.statements.register import list_statements, load_stat
 from sourceprint.royalties.statements.statement import Statement
 from sourceprint.royalties.uses.policy import load_policy, shipped_policies
 from sourceprint.service.access.api_keys import Scope
+from sourceprint.service.web.bodies import Body, Truth
 from sourceprint.service.web.caller import Caller, needs
 from sourceprint.service.web.problems import Refused, responses
 from sourceprint.signatures import PrivateKey, load_private, only_private, private_keys
@@ -29,17 +30,15 @@ router = APIRouter(prefix="/v1/statements", tags=["statements"])
 _Accountant = Annotated[Caller, needs(Scope.STATEMENTS)]
 
 
-class StatementRequest(BaseModel):
+class StatementRequest(Body):
     """A statement that is wanted."""
-
-    model_config = ConfigDict(extra="forbid")
 
     licensee: str = Field(min_length=1, max_length=200)
     period: str = Field(min_length=4, max_length=24, description="As 2026-Q3, 2026-07, 2026, or 2026-07-01--2026-07-14")
     policy: str | None = Field(None, max_length=64, description="A shipped one; by default that of the uses")
     currency: str | None = Field(None, min_length=3, max_length=3)
-    draft: bool = Field(False, description="Compute it, and keep nothing")
-    provisional: bool = Field(False, description="For a period that has not ended; owed by nobody")
+    draft: Truth = Field(False, description="Compute it, and keep nothing")
+    provisional: Truth = Field(False, description="For a period that has not ended; owed by nobody")
 
 
 class StatementRow(BaseModel):

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from anyio import to_thread
 from fastapi import APIRouter, Query, Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from sqlalchemy import select
 
 from fingerprint.errors import ParameterError
@@ -23,6 +23,7 @@ from sourceprint.royalties.uses.uses_text import judged_use_to_json, report_to_j
 from sourceprint.service.access.api_keys import Scope
 from sourceprint.service.line.jobs import DONE, SCAN
 from sourceprint.service.store.schema import job
+from sourceprint.service.web.bodies import Body, Truth
 from sourceprint.service.web.caller import Caller, needs
 from sourceprint.service.web.documents import DOCUMENT_BODY, document
 from sourceprint.service.web.problems import Refused, responses
@@ -40,10 +41,8 @@ PeriodText = Annotated[
 ]
 
 
-class Attribution(BaseModel):
+class Attribution(Body):
     """An attribution that is wanted."""
-
-    model_config = ConfigDict(extra="forbid")
 
     scans: list[str] = Field(min_length=1, max_length=10_000, description="Ids of scans that are done")
     policy: str = Field(min_length=1, max_length=64, description="A shipped policy, or one of the organisation")
@@ -52,14 +51,12 @@ class Attribution(BaseModel):
     territories: list[str] = Field([], max_length=300)
     purpose: Literal["generate", "train", "reference-audio"] = "generate"
     supersede: str = Field("", max_length=2_000, description="Why earlier scans that searched more are superseded")
-    dry_run: bool = False
-    accept_losses: bool = Field(False, description="Take back what issued statements owe, if that comes out")
+    dry_run: Truth = False
+    accept_losses: Truth = Field(False, description="Take back what issued statements owe, if that comes out")
 
 
-class DecisionRequest(BaseModel):
+class DecisionRequest(Body):
     """A decision on uses: on all that are named, or none."""
-
-    model_config = ConfigDict(extra="forbid")
 
     uses: list[str] = Field(min_length=1, max_length=1_000)
     state: Literal["claimed", "disputed", "resolved", "withdrawn"]

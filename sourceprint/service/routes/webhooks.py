@@ -3,13 +3,14 @@
 from typing import Annotated
 
 from fastapi import APIRouter
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 from sqlalchemy import select
 
 from sourceprint.service.access.api_keys import Scope
 from sourceprint.service.hooks.targets import resolve
 from sourceprint.service.hooks.webhooks import EVENTS, Webhook, add_webhook, list_webhooks, remove_webhook
 from sourceprint.service.store.schema import delivery
+from sourceprint.service.web.bodies import Body
 from sourceprint.service.web.caller import Caller, needs
 from sourceprint.service.web.job_views import Limit
 from sourceprint.service.web.problems import Refused, responses
@@ -21,10 +22,8 @@ router = APIRouter(prefix="/v1/webhooks", tags=["webhooks"])
 _Admin = Annotated[Caller, needs(Scope.ADMIN)]
 
 
-class WebhookRequest(BaseModel):
+class WebhookRequest(Body):
     """A webhook that is wanted."""
-
-    model_config = ConfigDict(extra="forbid")
 
     url: str = Field(max_length=2_000, description="https, at a public address")
     events: list[str] = Field([], max_length=len(EVENTS), description=f"Empty for all: {', '.join(EVENTS)}")

@@ -1,5 +1,6 @@
 """Refusals as answers: `application/problem+json` (RFC 9457), the same form for every error of the API."""
 
+import re
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -97,7 +98,10 @@ def add_handlers(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def of_http(request: Request, error: HTTPException) -> JSONResponse:
         title = error.title if isinstance(error, Refused) else HTTPStatus(error.status_code).phrase
-        return problem(request, error.status_code, title, str(error.detail), error.headers)
+        headers = dict(error.headers or {})
+        if error.status_code == 405:  # the framework names the methods of the first route alone
+            headers["Allow"] = ", ".join(sorted(_methods(request)))
+        return problem(request, error.status_code, title, str(error.detail), headers)
 
     @app.exception_handler(RequestValidationError)
     async def of_validation(request: Request, error: RequestValidationError) -> JSONResponse:
@@ -109,3 +113,13 @@ def add_handlers(app: FastAPI) -> None:
         status = next((status for kind, status in _STATUS if isinstance(error, kind)), 422)
         headers = {"Retry-After": "1"} if status in (503, 507) or isinstance(error, IndexLockedError) else {}
         return problem(request, status, type(error).__name__.removesuffix("Error"), str(error), headers)
+
+
+def _methods(request: Request) -> set[str]:
+    """Return the methods that the path of a request has, as the description of the API says it."""
+    paths: dict[str, dict[str, Any]] = request.app.openapi()["paths"]
+    for segment in ("[^/]+", ".+"):  # the last parameter of some paths may hold slashes
+        found = [path for path in paths if re.fullmatch(re.sub(r"\{\w+\}", segment, path), request.url.path)]
+        if found:
+            return {method.upper() for path in found for method in paths[path]}
+    return set()
