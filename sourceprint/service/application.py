@@ -15,6 +15,7 @@ from sourceprint.service.routes import (
     checks,
     grants,
     keys,
+    log,
     operations,
     rights,
     scans,
@@ -49,7 +50,7 @@ def create_app(server: Server) -> FastAPI:
     )
     app.state.server = server
     add_handlers(app)
-    for module in (scans, checks, catalogue, rights, uses, statements, grants, keys, webhooks, operations):
+    for module in (scans, checks, catalogue, rights, uses, statements, grants, keys, webhooks, log, operations):
         app.include_router(module.router)
     app.add_middleware(_Frame, server=server)
     return app

@@ -15,7 +15,7 @@ the service's own schema where that is not the usual one.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from sqlalchemy import inspect, text
@@ -47,6 +47,7 @@ class OrganisationFolder:
     id: str
     root: Path
     _database_url: str = ""
+    _opened: dict[str, Database] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def index(self) -> Path:
@@ -96,19 +97,22 @@ class OrganisationFolder:
             return self._schema in inspect(connection).get_schema_names()
 
     def rights(self) -> Database:
-        """Open its database of rights, or make it.
+        """Open its database of rights, or make it; it is opened once.
 
         Raises
         ------
         RightsDatabaseError
             If it cannot be reached or was made by a newer version.
         """
+        if self.id in self._opened:
+            return self._opened[self.id]
         if self._database_url:
             place = find_place(self._database_url)
             engine = open_engine(place, create=True, lock_seconds=30)
             with refusals(place.name), engine.begin() as connection:
                 connection.execute(text(f'CREATE SCHEMA IF NOT EXISTS "{self._schema}"'))
-        return Database.open(self.rights_place, create=True)
+        self._opened[self.id] = Database.open(self.rights_place, create=True)
+        return self._opened[self.id]
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +127,7 @@ class DataFolder:
 
     root: Path
     _database_url: str = ""
+    _opened: dict[str, Database] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
     def open(cls, settings: Settings) -> "DataFolder":
@@ -168,7 +173,8 @@ class DataFolder:
             If the id could be no name of a folder.
         """
         check_id(organisation_id)
-        return OrganisationFolder(organisation_id, self.root / "organisations" / organisation_id, self._database_url)
+        root = self.root / "organisations" / organisation_id
+        return OrganisationFolder(organisation_id, root, self._database_url, self._opened)
 
 
 def check_id(organisation_id: str) -> None:

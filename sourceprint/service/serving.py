@@ -10,6 +10,7 @@ from sourceprint.service.application import create_app
 from sourceprint.service.hooks.delivery import Courier
 from sourceprint.service.json_logs import log_as_json
 from sourceprint.service.line.crew import Crew
+from sourceprint.service.log_feed import LogFeed, LogFeeder
 from sourceprint.service.server import Server
 from sourceprint.service.settings import Settings
 
@@ -31,6 +32,7 @@ def serve(server: Server, *, host: str, port: int, workers: int, started: Callab
     """
     log_as_json()
     crew = Crew(server.settings, workers) if workers else None
+    feeder = LogFeeder(LogFeed(server.database, server.folder))
     courier = Courier(server.database, allow_private=server.settings.webhook_private)
     config = uvicorn.Config(
         create_app(server), host=host, port=port, log_config=None, server_header=False, timeout_keep_alive=15,
@@ -39,6 +41,7 @@ def serve(server: Server, *, host: str, port: int, workers: int, started: Callab
     if crew is not None:
         crew.start()
     courier.start()
+    feeder.start()
     try:
         started()
         uvicorn.Server(config).run()
@@ -46,6 +49,7 @@ def serve(server: Server, *, host: str, port: int, workers: int, started: Callab
         if crew is not None:
             crew.stop()
         courier.stop()
+        feeder.stop()
         server.database.close()
 
 

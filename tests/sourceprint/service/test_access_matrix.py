@@ -43,6 +43,11 @@ SCOPES = {
     "GET /v1/statements/{statement_id}": "statements",
     "GET /v1/statements/{statement_id}/files": "statements",
     "GET /v1/statements/{statement_id}/files/{name}": "statements",
+    "GET /v1/log/checkpoint": "audit",
+    "GET /v1/log/key": "audit",
+    "GET /v1/log/entries": "audit",
+    "GET /v1/log/entries/{index}/proof": "audit",
+    "GET /v1/log/consistency": "audit",
     "GET /v1/keys": "admin",
     "POST /v1/keys": "admin",
     "POST /v1/keys/{key_id}/rotation": "admin",
@@ -96,6 +101,7 @@ def test_every_object_of_an_organisation_is_invisible_to_another(catalogued: Tes
             "use_id": "U0123456789abcdef01234567",
             "statement_id": "S-1",
             "name": "index.html",
+            "index": "0",
         }
         json_body = {"Content-Type": "application/json"}
         made = own.post("/v1/keys", json={"name": "k", "scopes": ["scan"]}, headers=json_body)

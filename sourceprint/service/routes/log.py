@@ -1,0 +1,123 @@
+"""The transparency log: checkpoints, entries of the caller's organisation, and proofs.
+
+Entries of other organisations are hashes to this one: proofs need no more. A log alone proves nothing against the
+holder of its key, so take a checkpoint now and then, and keep it where the server's operator cannot change it.
+"""
+
+import json
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Response
+from pydantic import BaseModel, Field
+from sqlalchemy import select
+
+from sourceprint.service.access.api_keys import Scope
+from sourceprint.service.store.schema import outbox
+from sourceprint.service.web.caller import Caller, needs
+from sourceprint.service.web.job_views import Limit
+from sourceprint.service.web.problems import Refused, responses
+from sourceprint.transparency.entry_proof import EntryProof
+from sourceprint.transparency.log import LogReader
+
+__all__ = ["router"]
+
+router = APIRouter(prefix="/v1/log", tags=["log"])
+
+_Auditor = Annotated[Caller, needs(Scope.AUDIT)]
+_MOST_ENTRIES = 2**40
+_TEXT = responses(400, 401, 403, 404, 422, 429) | {200: {"content": {"text/plain": {}}}}
+
+
+class LogEntry(BaseModel):
+    """One entry of the log."""
+
+    index: int = Field(description="Its number in the log")
+    entry: dict[str, Any]
+
+
+class LogPage(BaseModel):
+    """Entries of the organisation, in the order of the log."""
+
+    items: list[LogEntry]
+    next: int | None = Field(description="Give it as `after` for the next page; null on the last")
+
+
+class Consistency(BaseModel):
+    """A proof that the log of an earlier checkpoint is the beginning of the log of this one (RFC 9162)."""
+
+    old_size: int
+    size: int
+    proof: list[str] = Field(description="Hashes, hexadecimal")
+    checkpoint: str
+
+
+@router.get(
+    "/checkpoint",
+    response_class=Response,
+    responses=responses(400, 401, 403, 404, 422, 429) | {200: {"content": {"text/plain": {}}}},
+)
+def get_checkpoint(caller: _Auditor) -> Response:
+    """Get the newest checkpoint: a signed note (C2SP), to be kept elsewhere."""
+    return Response(_log(caller).checkpoint(), media_type="text/plain; charset=utf-8")
+
+
+@router.get(
+    "/key",
+    response_class=Response,
+    responses=responses(400, 401, 403, 404, 422, 429) | {200: {"content": {"text/plain": {}}}},
+)
+def get_key(caller: _Auditor) -> Response:
+    """Get the public key of the log, as `sourceprint log verify --key` takes it."""
+    files = sorted(caller.server.folder.log_key.glob("*.pub"))
+    if not files:
+        raise Refused(404, "not found", "the log has no entry yet")
+    return Response(files[0].read_bytes(), media_type="text/plain; charset=utf-8")
+
+
+@router.get("/entries", responses=responses(400, 401, 403, 422, 429))
+def list_entries(
+    caller: _Auditor,
+    after: Annotated[int, Query(ge=-1, lt=_MOST_ENTRIES, description="`next` of the page before")] = -1,
+    limit: Limit = 100,
+) -> LogPage:
+    """List the entries of this organisation."""
+    own = (outbox.c.organisation_id == caller.organisation) & (outbox.c.log_index > after)
+    query = select(outbox.c.log_index, outbox.c.entry).where(own).order_by(outbox.c.log_index).limit(limit + 1)
+    with caller.server.database.reading() as connection:
+        rows = connection.execute(query).all()
+    items = [LogEntry(index=row.log_index, entry=json.loads(row.entry)) for row in rows[:limit]]
+    return LogPage(items=items, next=items[-1].index if len(rows) > limit else None)
+
+
+@router.get("/entries/{index}/proof", responses=responses(400, 401, 403, 404, 409, 422, 429))
+def prove_entry(caller: _Auditor, index: int) -> dict[str, Any]:
+    """Prove that an entry of this organisation is in the log: a document that is checked without the log."""
+    own = (outbox.c.organisation_id == caller.organisation) & (outbox.c.log_index == index)
+    if 0 <= index < _MOST_ENTRIES:
+        with caller.server.database.reading() as connection:
+            there = connection.scalar(select(outbox.c.sequence).where(own)) is not None
+        if there and index < _log(caller).size:
+            return EntryProof.of(_log(caller), index).to_json()
+    raise Refused(404, "not found", f"entry {index}: this organisation has none of that number in the log")
+
+
+@router.get("/consistency", responses=responses(400, 401, 403, 404, 409, 422, 429))
+def prove_consistency(
+    caller: _Auditor,
+    old_size: Annotated[int, Query(ge=1, lt=_MOST_ENTRIES, description="Of a checkpoint that you hold")],
+) -> Consistency:
+    """Prove that the log only grew since a checkpoint."""
+    log = _log(caller)
+    checkpoint, _ = log.view()
+    if old_size > checkpoint.size:
+        raise Refused(404, "not found", f"old_size={old_size}: the log has {checkpoint.size} entries")
+    proof = log.consistency_proof(old_size, checkpoint.size)
+    text = checkpoint.to_bytes().decode("utf-8")
+    return Consistency(old_size=old_size, size=checkpoint.size, proof=[one.hex() for one in proof], checkpoint=text)
+
+
+def _log(caller: Caller) -> LogReader:
+    folder = caller.server.folder.log
+    if not (folder / "checkpoint").exists():
+        raise Refused(404, "not found", "the log has no entry yet")
+    return LogReader(folder)
