@@ -90,6 +90,8 @@ class OrganisationFolder:
 
     def has_rights(self) -> bool:
         """Return whether its database of rights was made."""
+        if self.id in self._opened:
+            return True
         if not self._database_url:
             return (self.root / "rights.sqlite").exists()
         place = find_place(self._database_url)

@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from sourceprint.service.access.api_keys import Scope
+from sourceprint.service.log_feed import LogFeed
 from tests.service_servers import TestService
 
 # The scope of each operation; the service's own description is compared with this table, not the other way round.
@@ -110,11 +111,10 @@ def test_every_object_of_an_organisation_is_invisible_to_another(catalogued: Tes
         ids["grant_id"] = given.json()["id"]
         ids["webhook_id"] = "01a23810-2620-7d6c-9541-9f877bf74494"
         catalogued.work()
+        LogFeed(catalogued.server.database, catalogued.server.folder).feed()
         # Objects are read before they are deleted.
-        named = sorted(
-            (one for one in SCOPES if "{" in one),
-            key=lambda one: ["GET", "PATCH", "POST", "DELETE"].index(one.split()[0]),
-        )
+        order = ["GET", "PATCH", "POST", "DELETE"]
+        named = sorted((one for one in SCOPES if "{" in one), key=lambda one: order.index(one.split()[0]))
         for operation, (client, status) in itertools.product(named, ((other, 404), (own, None))):
             method, path = operation.split(" ")
             sent = {"json": {}, "headers": json_body} if method in ("PATCH", "POST") else {}
