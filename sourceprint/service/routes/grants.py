@@ -4,11 +4,11 @@ from datetime import datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 
 from sourceprint.service.access.api_keys import Scope
 from sourceprint.service.access.grants import FIELDS, Grant, add_grant, list_grants, matches_of, revoke_grant
-from sourceprint.service.web.bodies import Body, Whole
+from sourceprint.service.web.bodies import Body, Moment, Whole
 from sourceprint.service.web.caller import Caller, needs
 from sourceprint.service.web.job_views import Limit
 from sourceprint.service.web.problems import responses
@@ -27,7 +27,7 @@ class GrantRequest(Body):
     holder: str = Field(min_length=1, max_length=40, description="Organisation that may check against this catalogue")
     fields: list[str] = Field([], max_length=len(FIELDS), description=f"That it sees, of {', '.join(FIELDS)}")
     owner_sees: Literal["counts", "matches"] = "counts"
-    expires_at: AwareDatetime | None = None
+    expires_at: Moment | None = None
     budget: Whole | None = Field(None, ge=1, lt=2**31, description="Checks in all")
 
 

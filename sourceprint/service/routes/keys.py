@@ -4,10 +4,10 @@ from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 
 from sourceprint.service.access.api_keys import ApiKey, Scope, issue_key, list_keys, revoke_key, rotate_key
-from sourceprint.service.web.bodies import Body, Whole
+from sourceprint.service.web.bodies import Body, Moment, Whole
 from sourceprint.service.web.caller import Caller, needs
 from sourceprint.service.web.problems import Refused, responses
 
@@ -23,7 +23,7 @@ class KeyRequest(Body):
 
     name: str = Field(min_length=1, max_length=200, description="Who or what uses it")
     scopes: list[Scope] = Field(min_length=1, max_length=len(Scope))
-    expires_at: AwareDatetime | None = None
+    expires_at: Moment | None = None
     per_minute: Whole | None = Field(None, ge=1, lt=2**31, description="Requests in a minute")
     budget: Whole | None = Field(None, ge=1, lt=2**31, description="Searches in all")
 
