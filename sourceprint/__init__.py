@@ -30,6 +30,7 @@ In reading order, each part importing from those before it only:
 - `places`: default places of a user's index, rights and keys
 - `api`: the Python interface
 - `demo`: all of it on music that it makes itself
+- `service`: an HTTP API with workers, for organisations with keys
 - `commands`: what each command says and asks
 
 docs/architecture.md shows the whole, with the order of imports and a glossary.

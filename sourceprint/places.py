@@ -8,7 +8,7 @@ import os
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-__all__ = ["index_place", "keys_place", "rights_place", "today"]
+__all__ = ["index_place", "keys_place", "rights_place", "service_place", "today"]
 
 
 def index_place(index: Path | None, *, keys: Path | None = None) -> Path:
@@ -57,6 +57,13 @@ def rights_place(rights: str | None) -> str:
     import platformdirs
 
     return str(platformdirs.user_data_path("sourceprint", appauthor=False) / "rights.sqlite")
+
+
+def service_place() -> Path:
+    """Return the user's own data folder of the service."""
+    import platformdirs
+
+    return platformdirs.user_data_path("sourceprint", appauthor=False) / "service"
 
 
 def today() -> date:

@@ -18,7 +18,7 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.pool import NullPool
 
-from sourceprint.service.access.api_keys import Scope, issue_key
+from sourceprint.service.access.api_keys import KeyScope, issue_key
 from sourceprint.service.access.organisations import add_organisation
 from sourceprint.service.application import create_app
 from sourceprint.service.line.jobs import claim
@@ -58,7 +58,7 @@ class TestService:
         """Return a new key."""
         with self.server.database.writing() as connection:
             _, made = issue_key(
-                connection, organisation, "test", scopes or list(Scope), at=self.server.database.now(), actor="test",
+                connection, organisation, "test", scopes or list(KeyScope), at=self.server.database.now(), actor="test",
                 **limits,
             )  # fmt: skip
         return made

@@ -25,14 +25,16 @@ MOST_MODULES = 15  # in one package
 # The only modules of the product that may import each of these: one, or one for each purpose.
 DOORS = {
     "PIL": ("sourceprint.evidence.pages.spectra",),
-    "alembic": ("sourceprint.royalties.rights.database",),
+    "alembic": ("sourceprint.royalties.rights.database", "sourceprint.service.store.database"),
     "av": ("fingerprint.audio.ffmpeg", "fingerprint.audio.frames"),
     "cryptography": ("sourceprint.signatures",),
     "faiss": ("index.vectors.exact",),
+    "httpx": ("sourceprint.service.hooks.delivery",),
     "iso4217": ("sourceprint.royalties.money",),
     "jinja2": ("sourceprint.text.templates",),
     "pandas": ("sourceprint.exports.dataframe",),
     "platformdirs": ("sourceprint.places",),
+    "prometheus_client": ("sourceprint.service.metrics", "sourceprint.service.routes.operations"),
     "pyarrow": (
         "sourceprint.exports.dataframe",
         "sourceprint.exports.parquet",
@@ -42,10 +44,11 @@ DOORS = {
     "soundfile": ("fingerprint.audio.libsndfile", "sourceprint.demo.music", "sourceprint.evidence.pages.sounds"),
     "soxr": ("fingerprint.audio.stream", "sourceprint.demo.transformations"),
     "stdnum": ("sourceprint.identifiers.codes",),
+    "uvicorn": ("sourceprint.service.serving",),
     "tqdm": ("sourceprint.commands.progress",),
     "watchfiles": ("sourceprint.scans.watch",),
 }
-MIGRATIONS = "sourceprint.royalties.rights.migrations."  # run by alembic, on behalf of its door
+MIGRATIONS = ("sourceprint.royalties.rights.migrations.", "sourceprint.service.store.migrations.")  # run by alembic
 KEPT_OUT = frozenset({"librosa", "sklearn", "pedalboard", "pickle", "audioread"})
 COMMANDS = ("cli", "sourceprint.commands")  # alone talk to the terminal
 TERMINAL = frozenset({"click"})

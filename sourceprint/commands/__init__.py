@@ -14,6 +14,7 @@ work. The others hold the commands of one subject each, in the order of `sourcep
 - `rights`: rights
 - `uses`: attribute, uses, usage
 - `money`: statement, statements, explain, audit
+- `service`: serve, worker, admin
 - `index_folder`: verify, compact, export, import
 
 `reference` writes docs/cli.md from their help; `cli` puts them together. Imports that take long are inside functions.

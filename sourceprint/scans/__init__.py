@@ -2,6 +2,7 @@
 
 In reading order:
 
+- `warm_up`: kernels loaded before the first track
 - `scan`: many files searched, in parallel, in order
 - `results`: the record of one track's result; its JSON, of version 2 and of version 1; as text
 - `scan_json`: that record, made from the matches of a search

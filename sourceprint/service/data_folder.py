@@ -5,7 +5,6 @@
     organisations/ID/rights.sqlite   its rights, uses and statements (unless they are on PostgreSQL)
     organisations/ID/keys/     its signing keys
     organisations/ID/policies/ its release policies, NAME.toml
-    organisations/ID/evidence/ pages and cases, a folder for each scan
     organisations/ID/statements/  the files of statements
     uploads/                   audio, for as long as its job needs it
     log/                       the transparency log; its key beside it, in log-key/
@@ -58,11 +57,6 @@ class OrganisationFolder:
     def keys(self) -> Path:
         """The folder of its signing keys."""
         return self.root / "keys"
-
-    @property
-    def evidence(self) -> Path:
-        """The folder with a folder of pages and cases for each scan."""
-        return self.root / "evidence"
 
     @property
     def statements(self) -> Path:

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from sqlalchemy import func, select
 
 from sourceprint.api.catalogue import Catalogue
-from sourceprint.service.access.api_keys import Scope, issue_key
+from sourceprint.service.access.api_keys import KeyScope, issue_key
 from sourceprint.service.access.organisations import DEFAULT_ORGANISATION, add_organisation
-from sourceprint.service.access.rates import Rates
+from sourceprint.service.access.rates import RateLimits
 from sourceprint.service.data_folder import DataFolder
 from sourceprint.service.metrics import Metrics
 from sourceprint.service.settings import Settings
@@ -28,7 +28,7 @@ class Server:
     settings : Settings
     folder : DataFolder
     database : ServiceDatabase
-    rates : Rates
+    rates : RateLimits
         Requests of each key in the last minute.
     metrics : Metrics
     making_files : Lock
@@ -38,7 +38,7 @@ class Server:
     settings: Settings
     folder: DataFolder
     database: ServiceDatabase
-    rates: Rates = field(default_factory=Rates)
+    rates: RateLimits = field(default_factory=RateLimits)
     metrics: Metrics = field(init=False)
     _catalogues: dict[str, Catalogue] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -66,7 +66,7 @@ class Server:
                 return None
             at = self.database.now()
             add_organisation(connection, DEFAULT_ORGANISATION, "Main organisation", at=at, actor="server")
-            _, text = issue_key(connection, DEFAULT_ORGANISATION, "first key", list(Scope), at=at, actor="server")
+            _, text = issue_key(connection, DEFAULT_ORGANISATION, "first key", list(KeyScope), at=at, actor="server")
         return text
 
     def catalogue(self, organisation_id: str) -> Catalogue | None:

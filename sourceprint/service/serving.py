@@ -1,15 +1,18 @@
 """A running server: uvicorn on one address, and the workers beside it."""
 
 import signal
+import socket
 import threading
 from collections.abc import Callable
 
 import uvicorn
 
+from fingerprint.errors import ParameterError
 from sourceprint.service.application import create_app
 from sourceprint.service.hooks.delivery import Courier
 from sourceprint.service.json_logs import log_as_json
 from sourceprint.service.line.crew import Crew
+from sourceprint.service.line.retention import Housekeeper
 from sourceprint.service.log_feed import LogFeed, LogFeeder
 from sourceprint.service.server import Server
 from sourceprint.service.settings import Settings
@@ -17,7 +20,7 @@ from sourceprint.service.settings import Settings
 __all__ = ["serve", "work_until_stopped"]
 
 
-def serve(server: Server, *, host: str, port: int, workers: int, started: Callable[[], object] = lambda: None) -> None:
+def serve(server: Server, *, host: str, port: int, workers: int, started: Callable[[int], object]) -> None:
     """Answer requests until SIGTERM or Ctrl-C; then finish the requests and jobs in hand.
 
     Parameters
@@ -28,29 +31,54 @@ def serve(server: Server, *, host: str, port: int, workers: int, started: Callab
     workers : int
         Worker processes; 0 where others work off the line.
     started : callable
-        Called before the first request is taken.
+        Called with the port before the first request is taken.
+
+    Raises
+    ------
+    ParameterError
+        If the address cannot be listened on.
     """
     log_as_json()
     crew = Crew(server.settings, workers) if workers else None
     feeder = LogFeeder(LogFeed(server.database, server.folder))
     courier = Courier(server.database, allow_private=server.settings.webhook_private)
+    keeper = Housekeeper(
+        server.database,
+        server.folder.uploads,
+        days=server.settings.result_days,
+        keep_audio=server.settings.keep_audio,
+    )
     config = uvicorn.Config(
-        create_app(server), host=host, port=port, log_config=None, server_header=False, timeout_keep_alive=15,
+        create_app(server), log_config=None, server_header=False, timeout_keep_alive=15,
         h11_max_incomplete_event_size=64_000, timeout_graceful_shutdown=30,
     )  # fmt: skip
-    if crew is not None:
-        crew.start()
-    courier.start()
-    feeder.start()
-    try:
-        started()
-        uvicorn.Server(config).run()
-    finally:
+    with _listener(host, port) as listener:
         if crew is not None:
-            crew.stop()
-        courier.stop()
-        feeder.stop()
-        server.database.close()
+            crew.start()
+        for one in (courier, feeder, keeper):
+            one.start()
+        for number in (signal.SIGTERM, signal.SIGINT):  # uvicorn stops, then raises the signal again: not to die of it
+            signal.signal(number, lambda *_: None)
+        try:
+            started(listener.getsockname()[1])
+            uvicorn.Server(config).run(sockets=[listener])
+        finally:
+            if crew is not None:
+                crew.stop()
+            for one in (courier, keeper, feeder):  # the log last: the others add to it
+                one.stop()
+            server.database.close()
+
+
+def _listener(host: str, port: int) -> socket.socket:
+    """Return a socket that listens; ParameterError if the address cannot be had."""
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        raise ParameterError(
+            f"--host {host} --port {port}: cannot be listened on ({error.strerror}); name another address or port"
+        ) from error
 
 
 def work_until_stopped(settings: Settings, workers: int) -> None:

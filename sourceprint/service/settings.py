@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from fingerprint.errors import ParameterError
+from sourceprint.places import service_place
 
 __all__ = ["Settings", "settings_of"]
 
@@ -98,11 +99,7 @@ def settings_of(environment: Mapping[str, str] = os.environ, **given: Any) -> Se
                 continue
             value = _parsed(field.name, getattr(field.type, "__name__", str(field.type)), text)
         values[field.name] = value
-    if "data" not in values:
-        import platformdirs
-
-        values["data"] = platformdirs.user_data_path("sourceprint", appauthor=False) / "service"
-    return Settings(**values)
+    return Settings(**{"data": service_place()} | values)
 
 
 def _parsed(name: str, kind: str, text: str) -> Any:

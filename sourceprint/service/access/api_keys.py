@@ -26,7 +26,7 @@ from sourceprint.service.store.schema import api_key, organisation
 
 __all__ = [
     "ApiKey",
-    "Scope",
+    "KeyScope",
     "find_key",
     "issue_key",
     "key_id_in",
@@ -41,7 +41,7 @@ _KEY = re.compile(r"sp_(?P<id>[0-9a-f]{12})_(?P<secret>[A-Za-z0-9_-]{43})")
 _LONGEST_NAME = 200
 
 
-class Scope(StrEnum):
+class KeyScope(StrEnum):
     """What a key may be used for."""
 
     SCAN = "scan"
@@ -80,7 +80,7 @@ class ApiKey:
     id: str
     organisation_id: str
     name: str
-    scopes: tuple[Scope, ...]
+    scopes: tuple[KeyScope, ...]
     created_at: str
     created_by: str
     expires_at: str | None
@@ -228,22 +228,22 @@ def spend(connection: Connection, key: ApiKey, searches: int) -> bool:
     return connection.execute(counted).rowcount == 1
 
 
-def valid_scopes(scopes: Iterable[str]) -> tuple[Scope, ...]:
-    """Return scopes, each once, in the order of `Scope`.
+def valid_scopes(scopes: Iterable[str]) -> tuple[KeyScope, ...]:
+    """Return scopes, each once, in the order of `KeyScope`.
 
     Raises
     ------
     ParameterError
         If one is unknown, or there is none.
     """
-    known = [scope.value for scope in Scope]
+    known = [scope.value for scope in KeyScope]
     wanted = list(scopes)
     for scope in wanted:
         if scope not in known:
             raise ParameterError(f"scope {scope!r:.40}: is unknown; there are {', '.join(known)}")
     if not wanted:
         raise ParameterError(f"scopes: none are given; choose from {', '.join(known)}")
-    return tuple(scope for scope in Scope if scope in wanted)
+    return tuple(scope for scope in KeyScope if scope in wanted)
 
 
 def _own_key(connection: Connection, organisation_id: str, key_id: str) -> ApiKey:
@@ -259,7 +259,7 @@ def _select(connection: Connection, condition: ColumnElement[bool]) -> list[ApiK
 
 
 def _key(row: RowMapping) -> ApiKey:
-    scopes = tuple(Scope(scope) for scope in row["scopes"].split())
+    scopes = tuple(KeyScope(scope) for scope in row["scopes"].split())
     names = ("created_at", "created_by", "expires_at", "revoked_at", "per_minute", "budget", "searches")
     return ApiKey(row["id"], row["organisation_id"], row["name"], scopes, **{name: row[name] for name in names})
 

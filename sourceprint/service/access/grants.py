@@ -24,7 +24,7 @@ from sourceprint.service.store.schema import grant, grant_match, organisation
 __all__ = [
     "FIELDS",
     "OWNER_SEES",
-    "Grant",
+    "CatalogueGrant",
     "add_grant",
     "count_matches",
     "find_grant",
@@ -45,7 +45,7 @@ _TOKEN_DIGITS = 24
 
 
 @dataclass(frozen=True, slots=True)
-class Grant:
+class CatalogueGrant:
     """A grant.
 
     Attributes
@@ -96,7 +96,7 @@ def add_grant(
     budget: int | None,
     at: str,
     actor: str,
-) -> Grant:
+) -> CatalogueGrant:
     """Let an organisation check tracks against the catalogue of another.
 
     Raises
@@ -153,13 +153,13 @@ def revoke_grant(connection: Connection, owner_id: str, grant_id: str, *, at: st
             note_event(connection, "grant.revoked", at=at, actor=actor, organisation=side, subject=f"grant:{grant_id}")
 
 
-def list_grants(connection: Connection, organisation_id: str) -> list[Grant]:
+def list_grants(connection: Connection, organisation_id: str) -> list[CatalogueGrant]:
     """Return the grants that an organisation gave or holds, in the order in which they were given."""
     sides = or_(grant.c.owner_id == organisation_id, grant.c.holder_id == organisation_id)
     return [_grant(row) for row in connection.execute(select(grant).where(sides).order_by(grant.c.id)).mappings()]
 
 
-def find_grant(connection: Connection, grant_id: str, *, now: str, holder_id: str = "") -> Grant:
+def find_grant(connection: Connection, grant_id: str, *, now: str, holder_id: str = "") -> CatalogueGrant:
     """Return a grant that holds.
 
     Parameters
@@ -183,7 +183,7 @@ def find_grant(connection: Connection, grant_id: str, *, now: str, holder_id: st
     return found
 
 
-def spend_grant(connection: Connection, found: Grant) -> bool:
+def spend_grant(connection: Connection, found: CatalogueGrant) -> bool:
     """Count a check of a grant, and return whether its budget allows it; if not, it is not counted."""
     allowed = grant.c.id == found.id
     if found.budget is not None:
@@ -227,7 +227,7 @@ def matches_of(connection: Connection, owner_id: str, grant_id: str, *, limit: i
     return [dict(row) for row in connection.execute(query).mappings()]
 
 
-def hide_fields(report: dict[str, Any], given: Grant) -> dict[str, Any]:
+def hide_fields(report: dict[str, Any], given: CatalogueGrant) -> dict[str, Any]:
     """Return a report of the gate with only those fields of recordings that a grant shows; ids become tokens."""
 
     def token(recording_id: str) -> str:
@@ -259,13 +259,13 @@ def hide_fields(report: dict[str, Any], given: Grant) -> dict[str, Any]:
     return shown
 
 
-def _one(connection: Connection, condition: ColumnElement[bool]) -> Grant:
+def _one(connection: Connection, condition: ColumnElement[bool]) -> CatalogueGrant:
     row = connection.execute(select(grant).where(condition)).mappings().first()
     if row is None:
         raise UnknownRightsError("grant: is not there")
     return _grant(row)
 
 
-def _grant(row: RowMapping) -> Grant:
-    fields = {name: row[name] for name in Grant.__dataclass_fields__ if name != "fields"}
-    return Grant(fields=tuple(row["fields"].split()), **fields)
+def _grant(row: RowMapping) -> CatalogueGrant:
+    fields = {name: row[name] for name in CatalogueGrant.__dataclass_fields__ if name != "fields"}
+    return CatalogueGrant(fields=tuple(row["fields"].split()), **fields)

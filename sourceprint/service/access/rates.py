@@ -6,14 +6,14 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-__all__ = ["Rates"]
+__all__ = ["RateLimits"]
 
 _MOST_KEYS = 10_000  # buckets that are kept; those used longest ago go first
 _MINUTE_SECONDS = 60.0
 
 
 @dataclass(slots=True)
-class Rates:
+class RateLimits:
     """A token bucket for each key: full after a quiet minute, refilled evenly.
 
     Parameters

@@ -21,9 +21,7 @@ class ScanArguments(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     path : str
         A file that the server may read; "" for the upload of the job.
     thorough, max_false_per_1000h, only, exclude, layer
-        As `sourceprint.Catalogue.match`; the words of a filter name no files.
-    evidence : bool
-        Whether a page and a signed case are made while the audio is there.
+        As `Catalogue.match`; the words of a filter name no files.
     """
 
     name: str
@@ -33,7 +31,6 @@ class ScanArguments(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     only: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     layer: str = RECORDING
-    evidence: bool = False
 
     def options(self) -> SearchOptions:
         """Return the settings of the search.
@@ -80,7 +77,7 @@ class CheckArguments(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
 
 
 class AdditionArguments(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Arguments of an addition to the catalogue; as `sourceprint.Catalogue.add`."""
+    """Arguments of an addition to the catalogue; as `Catalogue.add` of the Python interface."""
 
     name: str
     path: str = ""

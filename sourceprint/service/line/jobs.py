@@ -29,8 +29,8 @@ __all__ = [
     "RUNNING",
     "SCAN",
     "STATES",
-    "Claim",
     "Job",
+    "JobClaim",
     "add_jobs",
     "claim",
     "find_job",
@@ -106,7 +106,7 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class JobClaim:
     """A job that a worker holds.
 
     Attributes
@@ -162,7 +162,7 @@ def add_jobs(
 
 def claim(
     database: ServiceDatabase, owner: str, *, lease_seconds: int, kinds: tuple[str, ...] = (), most: int = 1
-) -> list[Claim]:
+) -> list[JobClaim]:
     """Take the next jobs: one, or several additions of one organisation, which are committed together.
 
     Parameters
@@ -193,7 +193,7 @@ def claim(
         started = func.coalesce(job.c.started_at, now)
         connection.execute(update(job).where(job.c.id.in_(ids)).values(**claimed, started_at=started))
         found = connection.execute(select(job).where(job.c.id.in_(ids)).order_by(job.c.id)).mappings()
-        return [Claim(_job(row), owner) for row in found]
+        return [JobClaim(_job(row), owner) for row in found]
 
 
 def heartbeat(database: ServiceDatabase, owner: str, *, lease_seconds: int) -> int:
@@ -208,14 +208,14 @@ def heartbeat(database: ServiceDatabase, owner: str, *, lease_seconds: int) -> i
         return connection.execute(update(job).where(held).values(lease_until=until)).rowcount
 
 
-def finish(connection: Connection, held: Claim, state: str, *, at: str, result: str = "", error: str = "") -> bool:
+def finish(connection: Connection, held: JobClaim, state: str, *, at: str, result: str = "", error: str = "") -> bool:
     """Write the outcome of a job, if the claim is the latest; return whether it was.
 
     Parameters
     ----------
     connection : Connection
         Inside the transaction of everything else that the outcome changes.
-    held : Claim
+    held : JobClaim
     state : str
         "done" or "failed".
     at : str
@@ -332,7 +332,7 @@ def _has_expired(now: str) -> ColumnElement[bool]:
     return and_(job.c.state == RUNNING, job.c.lease_until < now)
 
 
-def _is_held(held: Claim) -> ColumnElement[bool]:
+def _is_held(held: JobClaim) -> ColumnElement[bool]:
     return and_(job.c.id == held.job.id, job.c.state == RUNNING, job.c.token == held.job.token)
 
 

@@ -29,11 +29,11 @@ from sourceprint.places import today
 from sourceprint.scans.results import plain_json
 from sourceprint.scans.scan import open_for, scan_files
 from sourceprint.scans.scan_json import scan_row
-from sourceprint.service.access.grants import Grant, count_matches, find_grant, hide_fields
+from sourceprint.service.access.grants import CatalogueGrant, count_matches, find_grant, hide_fields
 from sourceprint.service.data_folder import DataFolder, OrganisationFolder
 from sourceprint.service.hooks.webhooks import announce
 from sourceprint.service.line.arguments import AdditionArguments, CheckArguments, ScanArguments, decode_arguments
-from sourceprint.service.line.jobs import ADDITION, CHECK, DONE, FAILED, MOST_LOSSES, SCAN, Claim, Job, finish
+from sourceprint.service.line.jobs import ADDITION, CHECK, DONE, FAILED, MOST_LOSSES, SCAN, Job, JobClaim, finish
 from sourceprint.service.store.database import ServiceDatabase
 from sourceprint.service.store.outbox import note_event
 
@@ -69,7 +69,7 @@ class Workshop:
     keep_audio: bool = False
     _snapshots: OrderedDict[Path, Snapshot] = field(default_factory=OrderedDict)
 
-    def do(self, claims: Sequence[Claim]) -> int:
+    def do(self, claims: Sequence[JobClaim]) -> int:
         """Do jobs of one kind that were claimed together, and write their outcomes; return how many were written."""
         tired = [held for held in claims if held.job.losses >= MOST_LOSSES]
         written = sum(self._write(held, _given_up(held.job)) for held in tired)
@@ -123,7 +123,7 @@ class Workshop:
             {one.recording_id: one.recording_match_ms for one in found},
         )
 
-    def _add(self, claims: Sequence[Claim], *, replacing: bool) -> int:
+    def _add(self, claims: Sequence[JobClaim], *, replacing: bool) -> int:
         """Add or replace recordings of one organisation, in one commit where all are done within a minute."""
         own = self.folder.organisation(claims[0].job.organisation_id)
         own.root.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -139,7 +139,7 @@ class Workshop:
             return sum(self._write(held, _failed(error)) for held in claims)
         return sum(self._write(held, _of_addition(outcome)) for held, outcome in zip(claims, outcomes, strict=True))
 
-    def _grant(self, job: Job) -> Grant | None:
+    def _grant(self, job: Job) -> CatalogueGrant | None:
         """Return the grant by which a job searches another catalogue, which must still hold."""
         if job.grant_id is None:
             return None
@@ -161,7 +161,7 @@ class Workshop:
             raise CatalogueError("the catalogue holds no recording; add recordings before you scan")
         return snapshot
 
-    def _write(self, held: Claim, outcome: _Outcome) -> bool:
+    def _write(self, held: JobClaim, outcome: _Outcome) -> bool:
         """Write an outcome, with its entry in the log and its webhooks; False where the claim is not the latest."""
         job, at = held.job, self.database.now()
         text = json.dumps(outcome.document, ensure_ascii=False)

@@ -14,7 +14,7 @@ from index.storage.tags import parse_ranges
 from sourceprint.catalogue.annotations import change_exclusions, change_tags, remove_recordings
 from sourceprint.catalogue.corrections import Correction, correct
 from sourceprint.identifiers.isrc import validate
-from sourceprint.service.access.api_keys import Scope
+from sourceprint.service.access.api_keys import KeyScope
 from sourceprint.service.line.arguments import AdditionArguments
 from sourceprint.service.line.jobs import ADDITION, list_jobs
 from sourceprint.service.routes.scans import find_own
@@ -40,8 +40,8 @@ __all__ = ["router"]
 
 router = APIRouter(prefix="/v1/catalogue", tags=["catalogue"])
 
-_Reader = Annotated[Caller, needs(Scope.CATALOGUE_READ)]
-_Writer = Annotated[Caller, needs(Scope.CATALOGUE_WRITE)]
+_Reader = Annotated[Caller, needs(KeyScope.CATALOGUE_READ)]
+_Writer = Annotated[Caller, needs(KeyScope.CATALOGUE_WRITE)]
 _TEXT = r"^[^\x00-\x1f\x7f]*$"
 
 

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from fingerprint.errors import ParameterError
-from sourceprint.service.access.api_keys import Scope
+from sourceprint.service.access.api_keys import KeyScope
 from sourceprint.service.access.grants import find_grant, spend_grant
 from sourceprint.service.line.arguments import CheckArguments
 from sourceprint.service.line.jobs import CHECK, DONE, FAILED, Job, list_jobs
@@ -35,7 +35,7 @@ __all__ = ["router"]
 
 router = APIRouter(prefix="/v1/checks", tags=["checks"])
 
-_Checker = Annotated[Caller, needs(Scope.CHECK)]
+_Checker = Annotated[Caller, needs(KeyScope.CHECK)]
 _POLICY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _LOOK_SECONDS = 0.05
 

@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from sourceprint.service.access.api_keys import Scope
-from sourceprint.service.access.grants import FIELDS, Grant, add_grant, list_grants, matches_of, revoke_grant
+from sourceprint.service.access.api_keys import KeyScope
+from sourceprint.service.access.grants import FIELDS, CatalogueGrant, add_grant, list_grants, matches_of, revoke_grant
 from sourceprint.service.web.bodies import Body, Moment, Whole
 from sourceprint.service.web.caller import Caller, needs
 from sourceprint.service.web.job_views import Limit
@@ -17,8 +17,8 @@ __all__ = ["router"]
 
 router = APIRouter(prefix="/v1/grants", tags=["grants"])
 
-_Admin = Annotated[Caller, needs(Scope.ADMIN)]
-_Checker = Annotated[Caller, needs(Scope.CHECK)]
+_Admin = Annotated[Caller, needs(KeyScope.ADMIN)]
+_Checker = Annotated[Caller, needs(KeyScope.CHECK)]
 
 
 class GrantRequest(Body):
@@ -90,7 +90,7 @@ def end_grant(caller: _Admin, grant_id: str) -> None:
         revoke_grant(connection, caller.organisation, grant_id, at=database.now(), actor=caller.actor)
 
 
-def _view(one: Grant) -> GrantView:
+def _view(one: CatalogueGrant) -> GrantView:
     return GrantView(
         id=one.id,
         owner=one.owner_id,

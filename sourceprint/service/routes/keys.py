@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from sourceprint.service.access.api_keys import ApiKey, Scope, issue_key, list_keys, revoke_key, rotate_key
+from sourceprint.service.access.api_keys import ApiKey, KeyScope, issue_key, list_keys, revoke_key, rotate_key
 from sourceprint.service.web.bodies import Body, Moment, Whole
 from sourceprint.service.web.caller import Caller, needs
 from sourceprint.service.web.problems import Refused, responses
@@ -15,14 +15,14 @@ __all__ = ["router"]
 
 router = APIRouter(prefix="/v1/keys", tags=["keys"])
 
-_Admin = Annotated[Caller, needs(Scope.ADMIN)]
+_Admin = Annotated[Caller, needs(KeyScope.ADMIN)]
 
 
 class KeyRequest(Body):
     """A key that is wanted."""
 
     name: str = Field(min_length=1, max_length=200, description="Who or what uses it")
-    scopes: list[Scope] = Field(min_length=1, max_length=len(Scope))
+    scopes: list[KeyScope] = Field(min_length=1, max_length=len(KeyScope))
     expires_at: Moment | None = None
     per_minute: Whole | None = Field(None, ge=1, lt=2**31, description="Requests in a minute")
     budget: Whole | None = Field(None, ge=1, lt=2**31, description="Searches in all")
@@ -39,7 +39,7 @@ class KeyView(BaseModel):
 
     id: str = Field(description="The visible part of the key")
     name: str
-    scopes: list[Scope]
+    scopes: list[KeyScope]
     created_at: str
     created_by: str
     expires_at: str | None

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field
 from sqlalchemy import select
 
-from sourceprint.service.access.api_keys import Scope
+from sourceprint.service.access.api_keys import KeyScope
 from sourceprint.service.store.schema import outbox
 from sourceprint.service.web.caller import Caller, needs
 from sourceprint.service.web.job_views import Limit
@@ -23,7 +23,7 @@ __all__ = ["router"]
 
 router = APIRouter(prefix="/v1/log", tags=["log"])
 
-_Auditor = Annotated[Caller, needs(Scope.AUDIT)]
+_Auditor = Annotated[Caller, needs(KeyScope.AUDIT)]
 _MOST_ENTRIES = 2**40
 _TEXT = responses(400, 401, 403, 404, 422, 429) | {200: {"content": {"text/plain": {}}}}
 

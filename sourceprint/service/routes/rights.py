@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Request
 from sourceprint.royalties.rights.lookup import rights_to_json, rights_under_key
 from sourceprint.royalties.tables.imports import import_rights
 from sourceprint.royalties.tables.problems import import_report_to_json
-from sourceprint.service.access.api_keys import Scope
+from sourceprint.service.access.api_keys import KeyScope
 from sourceprint.service.web.caller import Caller, needs
 from sourceprint.service.web.documents import DOCUMENT_BODY, FileName, document
 from sourceprint.service.web.problems import responses
@@ -17,7 +17,7 @@ __all__ = ["router"]
 
 router = APIRouter(prefix="/v1/rights", tags=["rights"])
 
-_Rights = Annotated[Caller, needs(Scope.RIGHTS)]
+_Rights = Annotated[Caller, needs(KeyScope.RIGHTS)]
 
 
 @router.post("/imports", openapi_extra=DOCUMENT_BODY, responses=responses(400, 401, 403, 408, 413, 422, 429, 503, 507))

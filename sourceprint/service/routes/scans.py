@@ -12,7 +12,7 @@ from sqlalchemy import update
 from fingerprint.errors import ParameterError
 from index.search.match import DEFAULT_FALSE_PER_1000H
 from sourceprint.inputs import collect
-from sourceprint.service.access.api_keys import Scope
+from sourceprint.service.access.api_keys import KeyScope
 from sourceprint.service.line.arguments import ScanArguments, encode_arguments
 from sourceprint.service.line.jobs import DONE, FAILED, QUEUED, SCAN, Job, add_jobs, find_job, find_repeated, list_jobs
 from sourceprint.service.store.outbox import note_event
@@ -41,7 +41,7 @@ router = APIRouter(prefix="/v1/scans", tags=["scans"])
 TrackName = Annotated[
     str, Query(min_length=1, max_length=1_000, pattern=r"^[^\x00]*$", description="Name of the track in its result")
 ]
-_Scanner = Annotated[Caller, needs(Scope.SCAN)]
+_Scanner = Annotated[Caller, needs(KeyScope.SCAN)]
 _BATCH_PRIORITY = 2  # after tracks that someone waits for
 _MOST_IN_BATCH = 10_000
 
@@ -56,7 +56,7 @@ class ScanSettings(BaseModel):
     only: list[str] = Field([], max_length=1_000, description='Recordings to search: "id:ID" or "tag:TAG"')
     exclude: list[str] = Field([], max_length=1_000, description="Recordings not to search")
 
-    def arguments(self, name: str, *, path: str = "", evidence: bool = False) -> ScanArguments:
+    def arguments(self, name: str, *, path: str = "") -> ScanArguments:
         """Return them as arguments of a job; ParameterError if one is out of range."""
         arguments = ScanArguments(
             name=name,
@@ -65,7 +65,6 @@ class ScanSettings(BaseModel):
             max_false_per_1000h=self.max_false_per_1000h,
             only=tuple(self.only),
             exclude=tuple(self.exclude),
-            evidence=evidence,
         )
         arguments.options()
         return arguments
@@ -86,7 +85,7 @@ class NamedFile(Body):
     reference: str = Field(default="", max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")
 
 
-class Batch(ScanSettings):
+class ScanBatch(ScanSettings):
     """Files that the server may read: named one by one, or as a folder with all that is in it."""
 
     files: list[NamedFile] = Field([], max_length=_MOST_IN_BATCH)
@@ -132,7 +131,7 @@ async def submit_scan(
 
 
 @router.post("/batch", status_code=202, responses=responses(400, 401, 403, 413, 422, 429))
-def submit_batch(caller: _Scanner, batch: Batch, idempotency_key: IdempotencyKey = None) -> BatchView:
+def submit_batch(caller: _Scanner, batch: ScanBatch, idempotency_key: IdempotencyKey = None) -> BatchView:
     """Submit many files that the server may read; they wait behind single scans."""
     if bool(batch.files) == bool(batch.folder):
         raise ParameterError("batch: give either files or a folder")

@@ -17,7 +17,7 @@ from sourceprint.royalties.statements.issue import issue_statement
 from sourceprint.royalties.statements.register import list_statements, load_statement
 from sourceprint.royalties.statements.statement import Statement
 from sourceprint.royalties.uses.policy import load_policy, shipped_policies
-from sourceprint.service.access.api_keys import Scope
+from sourceprint.service.access.api_keys import KeyScope
 from sourceprint.service.web.bodies import Body, Truth
 from sourceprint.service.web.caller import Caller, needs
 from sourceprint.service.web.problems import Refused, responses
@@ -27,7 +27,7 @@ __all__ = ["router"]
 
 router = APIRouter(prefix="/v1/statements", tags=["statements"])
 
-_Accountant = Annotated[Caller, needs(Scope.STATEMENTS)]
+_Accountant = Annotated[Caller, needs(KeyScope.STATEMENTS)]
 
 
 class StatementRequest(Body):
@@ -41,7 +41,7 @@ class StatementRequest(Body):
     provisional: Truth = Field(False, description="For a period that has not ended; owed by nobody")
 
 
-class StatementRow(BaseModel):
+class StatementItem(BaseModel):
     """One statement of the list."""
 
     id: str
@@ -78,10 +78,10 @@ def make_statement(caller: _Accountant, wanted: StatementRequest) -> dict[str, A
 @router.get("", responses=responses(400, 401, 403, 422, 429, 503))
 def get_statements(
     caller: _Accountant, licensee: Annotated[str, Query(max_length=200, description="Only of this party")] = ""
-) -> list[StatementRow]:
+) -> list[StatementItem]:
     """List the statements that were issued, in the order of issue."""
     database = caller.server.folder.organisation(caller.organisation).rights()
-    return [StatementRow(**asdict(one)) for one in list_statements(database, licensee)]
+    return [StatementItem(**asdict(one)) for one in list_statements(database, licensee)]
 
 
 @router.get("/{statement_id}", responses=responses(400, 401, 403, 404, 409, 422, 429, 503))

@@ -20,7 +20,7 @@ from sourceprint.royalties.uses.policy import Policy, load_policy, shipped_polic
 from sourceprint.royalties.uses.states import change_state, change_to_json, use_history
 from sourceprint.royalties.uses.usage import read_usage
 from sourceprint.royalties.uses.uses_text import judged_use_to_json, report_to_json
-from sourceprint.service.access.api_keys import Scope
+from sourceprint.service.access.api_keys import KeyScope
 from sourceprint.service.line.jobs import DONE, SCAN
 from sourceprint.service.store.schema import job
 from sourceprint.service.web.bodies import Body, Truth
@@ -32,7 +32,7 @@ __all__ = ["Licensee", "PeriodText", "router"]
 
 router = APIRouter(prefix="/v1", tags=["uses"])
 
-_Decider = Annotated[Caller, needs(Scope.DECIDE)]
+_Decider = Annotated[Caller, needs(KeyScope.DECIDE)]
 _POLICY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 Licensee = Annotated[str, Query(min_length=1, max_length=200, description="Party id of who made the tracks")]

@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 from sqlalchemy import select
 
-from sourceprint.service.access.api_keys import Scope
+from sourceprint.service.access.api_keys import KeyScope
 from sourceprint.service.hooks.targets import resolve
 from sourceprint.service.hooks.webhooks import EVENTS, Webhook, add_webhook, list_webhooks, remove_webhook
 from sourceprint.service.store.schema import delivery
@@ -19,7 +19,7 @@ __all__ = ["router"]
 
 router = APIRouter(prefix="/v1/webhooks", tags=["webhooks"])
 
-_Admin = Annotated[Caller, needs(Scope.ADMIN)]
+_Admin = Annotated[Caller, needs(KeyScope.ADMIN)]
 
 
 class WebhookRequest(Body):

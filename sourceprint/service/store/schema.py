@@ -69,7 +69,7 @@ api_key = Table(
     Column("organisation_id", _Id, ForeignKey("organisation.id"), nullable=False, index=True),
     Column("name", Text, nullable=False),
     Column("digest", String(64), nullable=False),  # SHA-256 of the secret part, which is nowhere kept
-    Column("scopes", Text, nullable=False),  # separated by spaces, in the order of `Scope`
+    Column("scopes", Text, nullable=False),  # separated by spaces, in the order of `KeyScope`
     Column("created_at", _Time, nullable=False),
     Column("created_by", Text, nullable=False),
     Column("expires_at", _Time),

@@ -12,7 +12,7 @@ from fastapi import Depends, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer, SecurityScopes
 from sqlalchemy import Connection
 
-from sourceprint.service.access.api_keys import ApiKey, Scope, find_key, key_id_in, spend
+from sourceprint.service.access.api_keys import ApiKey, KeyScope, find_key, key_id_in, spend
 from sourceprint.service.server import Server
 from sourceprint.service.store.outbox import note_event
 from sourceprint.service.web.problems import Refused
@@ -104,12 +104,12 @@ def authenticate(
     return Caller(key, server)
 
 
-def needs(*scopes: Scope) -> object:
+def needs(*scopes: KeyScope) -> object:
     """Return the dependency of a route: a caller whose key has these scopes.
 
     Examples
     --------
-    >>> caller: Annotated[Caller, needs(Scope.SCAN)]  # doctest: +SKIP
+    >>> caller: Annotated[Caller, needs(KeyScope.SCAN)]  # doctest: +SKIP
     """
     return Security(authenticate, scopes=list(scopes))
 

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from sourceprint.service.access.api_keys import Scope
+from sourceprint.service.access.api_keys import KeyScope
 from sourceprint.service.log_feed import LogFeed
 from tests.service_servers import TestService
 
@@ -77,7 +77,7 @@ def test_every_operation_is_in_the_table_and_says_that_it_needs_a_key(sqlite_ser
 
 
 def test_every_operation_is_refused_without_a_key_and_with_every_other_scope(sqlite_service: TestService) -> None:
-    clients = {scope: sqlite_service.client("main", scope) for scope in Scope}
+    clients = {scope: sqlite_service.client("main", scope) for scope in KeyScope}
     for operation, wanted in SCOPES.items():
         method, path = operation.split(" ")
         path = path.replace("{", "").replace("}", "")
@@ -117,7 +117,7 @@ def test_every_object_of_an_organisation_is_invisible_to_another(catalogued: Tes
         named = sorted((one for one in SCOPES if "{" in one), key=lambda one: order.index(one.split()[0]))
         for operation, (client, status) in itertools.product(named, ((other, 404), (own, None))):
             method, path = operation.split(" ")
-            sent = {"json": {}, "headers": json_body} if method in ("PATCH", "POST") else {}
+            sent: dict[str, Any] = {"json": {}, "headers": json_body} if method in ("PATCH", "POST") else {}
             answer = client.request(method, path.format(**ids), **sent)
             if status is not None:
                 assert answer.status_code == status, (operation, answer.text)

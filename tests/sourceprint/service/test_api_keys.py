@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from fingerprint.errors import ParameterError, UnknownRightsError
 from sourceprint.service.access import api_keys
-from sourceprint.service.access.api_keys import Scope
+from sourceprint.service.access.api_keys import KeyScope
 from sourceprint.service.access.organisations import close_organisation
 from sourceprint.service.store.schema import api_key, outbox
 from tests.service_servers import TestService
@@ -25,7 +25,7 @@ def test_a_key_is_found_by_its_text_and_its_secret_is_kept_nowhere(service: Test
     text = service.key("main", "check", "scan")
     key = found(service, text)
     assert key is not None
-    assert (key.organisation_id, key.scopes) == ("main", (Scope.SCAN, Scope.CHECK))
+    assert (key.organisation_id, key.scopes) == ("main", (KeyScope.SCAN, KeyScope.CHECK))
     secret = text.rpartition(f"{key.id}_")[2]
     with service.server.database.reading() as connection:
         rows = [*connection.execute(select(api_key)), *connection.execute(select(outbox))]

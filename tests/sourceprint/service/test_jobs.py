@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sourceprint.service.line import jobs
-from sourceprint.service.line.jobs import ADDITION, DONE, FAILED, QUEUED, RUNNING, SCAN, Claim, claim
+from sourceprint.service.line.jobs import ADDITION, DONE, FAILED, QUEUED, RUNNING, SCAN, JobClaim, claim
 from tests.service_servers import TestService
 
 
@@ -19,11 +19,11 @@ def add(service: TestService, n: int, kind: str = SCAN, organisation: str = "mai
         return jobs.add_jobs(connection, organisation, kind, rows, at=database.now(), by="test")
 
 
-def take(service: TestService, owner: str = "w1", **more: Any) -> list[Claim]:
+def take(service: TestService, owner: str = "w1", **more: Any) -> list[JobClaim]:
     return claim(service.server.database, owner, lease_seconds=60, **more)
 
 
-def finish(service: TestService, held: Claim, state: str = DONE) -> bool:
+def finish(service: TestService, held: JobClaim, state: str = DONE) -> bool:
     database = service.server.database
     with database.writing() as connection:
         return jobs.finish(connection, held, state, at=database.now(), result='{"n": 1}')

@@ -1,0 +1,41 @@
+"""The place of a service: its data folder and database, as all commands about it take them."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from fingerprint.errors import ParameterError
+from sourceprint.commands.terminal import PATH
+
+if TYPE_CHECKING:
+    from sourceprint.service.server import Server
+    from sourceprint.service.settings import Settings
+
+__all__ = ["data_option", "database_option", "open_server", "service_settings"]
+
+data_option = click.option(
+    "--data", metavar="DIR", envvar="SOURCEPRINT_DATA", type=PATH,
+    help="The data folder  [default: $SOURCEPRINT_DATA, else one per user]",
+)  # fmt: skip
+database_option = click.option(
+    "--database", metavar="URL", envvar="SOURCEPRINT_DATABASE",
+    help="postgresql://user@host/database, for several machines  [default: a file in the data folder]",
+)  # fmt: skip
+
+
+def service_settings(data: Path | None, database: str | None, readable: tuple[Path, ...]) -> "Settings":
+    """Return the settings of a service; ParameterError if a folder is none."""
+    from sourceprint.service.settings import settings_of
+
+    for folder in readable:
+        if not folder.is_dir():
+            raise ParameterError(f"--readable {folder}: is no folder")
+    return settings_of(data=data, database=database, readable=readable)
+
+
+def open_server(settings: "Settings") -> "Server":
+    """Open the data folder and database of a service, and make them where they are missing."""
+    from sourceprint.service.server import Server
+
+    return Server.open(settings)

@@ -1,0 +1,82 @@
+"""Run the service: `serve` answers and works, `worker` only works."""
+
+import os
+from pathlib import Path
+
+import click
+
+from sourceprint.commands.service.options import data_option, database_option, open_server, service_settings
+from sourceprint.commands.terminal import PATH, note, quiet_option
+
+__all__ = ["serve", "worker"]
+
+readable_option = click.option(
+    "--readable", metavar="DIR", multiple=True, type=PATH,
+    help="Folder from which scans may name files; may be repeated.",
+)  # fmt: skip
+
+
+@click.command()
+@data_option
+@database_option
+@click.option("--host", metavar="HOST", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--port", metavar="PORT", type=click.IntRange(0, 65535), default=8080, show_default=True, help="Its port."
+)
+@click.option(
+    "--workers", metavar="N", type=click.IntRange(min=0),
+    help="Worker processes; 0 where others work off the line  [default: one per processor]",
+)  # fmt: skip
+@readable_option
+@quiet_option
+def serve(
+    data: Path | None, database: str | None, host: str, port: int, workers: int | None, readable: tuple[Path, ...],
+    quiet: bool,
+) -> None:  # fmt: skip
+    """Run the service: its HTTP API and its workers.
+
+    The first start makes the data folder and one organisation, and prints a key with all scopes, once. The API is
+    described at /openapi.json. Other machines reach it through a proxy that speaks TLS. Ctrl-C or SIGTERM ends it
+    once the jobs in hand are done.
+
+    Example: sourceprint serve --port 8080
+    """
+    from sourceprint.service.serving import serve as run
+
+    server = open_server(service_settings(data, database, readable))
+    key = server.first_key()
+    if key is not None:
+        click.echo(key)
+        note("this is the first key, with all scopes; keep it now, it is not shown again")
+
+    def started(at_port: int) -> None:
+        if not quiet:
+            note(f"the API answers at http://{host}:{at_port}; its data is in {server.folder.root}")
+
+    run(server, host=host, port=port, workers=_processors() if workers is None else workers, started=started)
+
+
+@click.command()
+@data_option
+@database_option
+@click.option(
+    "--workers", metavar="N", type=click.IntRange(min=1), help="Worker processes  [default: one per processor]"
+)
+@quiet_option
+def worker(data: Path | None, database: str | None, workers: int | None, quiet: bool) -> None:
+    """Run workers of a service beside its server, or on another machine.
+
+    They need the same data folder and the same database. Ctrl-C or SIGTERM ends them once the jobs in hand are done.
+
+    Example: sourceprint worker --workers 4
+    """
+    from sourceprint.service.serving import work_until_stopped
+
+    settings, n_workers = service_settings(data, database, ()), _processors() if workers is None else workers
+    if not quiet:
+        note(f"{n_workers} workers of {settings.data}")
+    work_until_stopped(settings, n_workers)
+
+
+def _processors() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

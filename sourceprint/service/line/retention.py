@@ -1,0 +1,106 @@
+"""Retention: results are erased when their time is over, and uploads that no job needs are deleted.
+
+An upload is deleted with the outcome of its job. What is left over, as after a crash between the two, or from a request
+that ended before its job was made, is found here.
+"""
+
+import logging
+import threading
+import time
+from datetime import timedelta
+from pathlib import Path
+
+from sqlalchemy import select, update
+
+from fingerprint.errors import SourceprintError
+from sourceprint.service.line.jobs import DONE, FAILED
+from sourceprint.service.store.clock import time_text
+from sourceprint.service.store.database import ServiceDatabase
+from sourceprint.service.store.outbox import note_event
+from sourceprint.service.store.schema import job
+
+__all__ = ["Housekeeper", "drop_leftovers", "erase_old_results"]
+
+_LOG = logging.getLogger("sourceprint.service")
+_EVERY_SECONDS = 3_600.0
+_LEFTOVER_SECONDS = 7_200.0  # longer than an upload may take
+_AT_ONCE = 500
+
+
+def erase_old_results(database: ServiceDatabase, *, days: int) -> int:
+    """Erase the results of jobs that were final so many days ago; return how many. 0 days erase nothing."""
+    if not days:
+        return 0
+    before, erased = time_text(database.clock() - timedelta(days=days)), 0
+    old = job.c.state.in_((DONE, FAILED)) & (job.c.finished_at < before) & job.c.erased_at.is_(None)
+    while True:
+        with database.writing() as connection:
+            query = select(job.c.id, job.c.organisation_id, job.c.kind).where(old).order_by(job.c.id).limit(_AT_ONCE)
+            rows = connection.execute(query).all()
+            at = database.now()
+            ids = [row.id for row in rows]
+            connection.execute(update(job).where(job.c.id.in_(ids)).values(result=None, erased_at=at))
+            for row in rows:
+                note_event(
+                    connection, f"{row.kind}.erased", at=at, organisation=row.organisation_id, actor="retention",
+                    subject=f"{row.kind}:{row.id}", data={"days": days},
+                )  # fmt: skip
+        erased += len(rows)
+        if len(rows) < _AT_ONCE:
+            return erased
+
+
+def drop_leftovers(database: ServiceDatabase, uploads: Path, *, keep_audio: bool = False) -> int:
+    """Delete uploads that are hours old and belong to no job that waits or runs; return how many."""
+    if keep_audio:
+        return 0
+    with database.reading() as connection:
+        needed = set(connection.scalars(select(job.c.upload).where(job.c.upload.is_not(None))))
+    dropped = 0
+    for path in sorted(uploads.iterdir()):
+        is_old = time.time() - path.stat().st_mtime > _LEFTOVER_SECONDS
+        if path.is_file() and path.name not in needed and is_old:
+            path.unlink(missing_ok=True)
+            dropped += 1
+    return dropped
+
+
+class Housekeeper:
+    """A thread that does both, every hour, until it is stopped.
+
+    Parameters
+    ----------
+    database : ServiceDatabase
+    uploads : Path
+    days : int
+        As for `erase_old_results`.
+    keep_audio : bool
+        As for `drop_leftovers`.
+    """
+
+    def __init__(self, database: ServiceDatabase, uploads: Path, *, days: int, keep_audio: bool) -> None:
+        self._database = database
+        self._uploads = uploads
+        self._days = days
+        self._keep_audio = keep_audio
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="housekeeper", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End."""
+        self._stopping.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while True:
+            try:
+                erase_old_results(self._database, days=self._days)
+                drop_leftovers(self._database, self._uploads, keep_audio=self._keep_audio)
+            except (SourceprintError, OSError) as error:
+                _LOG.warning("retention waits: %s", error)
+            if self._stopping.wait(_EVERY_SECONDS):
+                return

@@ -1,0 +1,41 @@
+"""Retention: what is old is erased, what is needed stays."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+from sourceprint.service.line.retention import drop_leftovers, erase_old_results
+from tests.service_servers import TestService
+from tests.sourceprint.service.test_scans_by_http import events, scan
+
+
+def test_results_are_erased_when_their_time_is_over(catalogued: TestService, music: Path) -> None:
+    scan_id = scan(catalogued, music / "own.wav").json()["id"]
+    catalogued.work()
+    database = catalogued.server.database
+    catalogued.clock.pass_seconds(3 * 86_400 - 1)
+    assert erase_old_results(database, days=3) == 0
+    catalogued.clock.pass_seconds(2)
+    assert erase_old_results(database, days=0) == 0
+    assert erase_old_results(database, days=3) == 1
+    assert erase_old_results(database, days=3) == 0
+    with catalogued.client() as client:
+        found = client.get(f"/v1/scans/{scan_id}").json()
+    assert (found["state"], found["result"]) == ("done", None)
+    assert found["erased_at"] is not None
+    assert [one["subject"] for one in events(catalogued) if one["event"] == "scan.erased"] == [f"scan:{scan_id}"]
+
+
+def test_uploads_of_no_job_are_deleted_once_they_are_old(sqlite_service: TestService, music: Path) -> None:
+    scan(sqlite_service, music / "own.wav")
+    uploads, database = sqlite_service.server.folder.uploads, sqlite_service.server.database
+    (needed,) = uploads.iterdir()
+    for name, age in (("old", 8_000), ("new", 60)):
+        (uploads / name).write_bytes(b"x")
+        os.utime(uploads / name, (time.time() - age, time.time() - age))
+    os.utime(needed, (0, 0))
+    assert drop_leftovers(database, uploads, keep_audio=True) == 0
+    assert drop_leftovers(database, uploads) == 1
+    assert sorted(path.name for path in uploads.iterdir()) == sorted([needed.name, "new"])
