@@ -25,6 +25,11 @@ pytestmark = pytest.mark.slow  # all tests read the output of the story
 
 ELSEWHERE = {
     "completion": "click writes it, and another version of click another one",
+    "serve": "it runs until it is stopped; tests/sourceprint/service/test_serving.py does that",
+    "worker": "likewise",
+    "admin keys create": "prints a key, another one each time; tests/sourceprint/service/test_administration.py reads it",
+    "admin keys rotate": "likewise",
+    "admin keys revoke": "names such a key",
     "demo": "tests/sourceprint/demo/test_demo.py looks at its lines",
 }
 
@@ -130,6 +135,10 @@ uses history {use}
 rights people remove Ann
 remove s3
 remove s9
+admin organisations add tone --name "Tone Records" --data data
+admin organisations close tone --data data
+admin organisations list --data data
+admin keys list --data data
 """
 
 

@@ -1,0 +1,65 @@
+"""The commands of administration: on the same data folder as the server, and in its log."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from click.testing import Result
+
+from tests.command_line import run
+from tests.service_servers import TestService
+from tests.sourceprint.service.test_scans_by_http import events
+
+
+def admin(service: TestService, *words: str) -> Result:
+    return run("admin", *words, "--data", service.server.folder.root)
+
+
+def status(service: TestService, key: str) -> int:
+    service.keys["given"] = key
+    with service.client() as client:
+        client.headers["Authorization"] = f"Bearer {key}"
+        return client.get("/v1/scans").status_code
+
+
+def test_a_key_is_made_rotated_and_revoked_by_command(sqlite_service: TestService) -> None:
+    limits = ("--days", "30", "--budget", "5")
+    made = admin(sqlite_service, "keys", "create", "--name", "pipeline", "--scope", "scan", *limits)
+    key = made.stdout.strip()
+    assert (made.exit_code, status(sqlite_service, key)) == (0, 200)
+    rotated = admin(sqlite_service, "keys", "rotate", key[3:15], "--hours", "1").stdout.strip()
+    assert [status(sqlite_service, one) for one in (key, rotated)] == [200, 200]
+    assert admin(sqlite_service, "keys", "revoke", rotated[3:15]).exit_code == 0
+    assert [status(sqlite_service, one) for one in (key, rotated)] == [200, 401]
+    listed = json.loads(admin(sqlite_service, "keys", "list", "--json").stdout)
+    found = {one["id"]: (one["name"], one["scopes"]) for one in listed}
+    assert found[key[3:15]] == found[rotated[3:15]] == ("pipeline", ["scan"])
+    assert key not in str(listed)
+    by_command = [entry["event"] for entry in events(sqlite_service) if entry["actor"] == "command:admin"]
+    assert by_command == ["key.issued", "key.issued", "key.rotated", "key.revoked"]
+
+
+def test_an_organisation_is_added_and_closed_by_command(sqlite_service: TestService) -> None:
+    assert admin(sqlite_service, "organisations", "add", "tone", "--name", "Tone Records").exit_code == 0
+    of_tone = ("--organisation", "tone", "--name", "k", "--scope", "scan")
+    key = admin(sqlite_service, "keys", "create", *of_tone).stdout.strip()
+    assert status(sqlite_service, key) == 200
+    assert admin(sqlite_service, "organisations", "close", "tone").exit_code == 0
+    assert status(sqlite_service, key) == 401
+    again = run("admin", "organisations", "list", "--json", "--data", sqlite_service.server.folder.root)
+    assert [one["id"] for one in json.loads(again.stdout)] == ["main", "other", "tone"]
+
+
+def test_wrong_words_are_refused_and_named(sqlite_service: TestService, tmp_path: Path) -> None:
+    for words, said in (
+        (("keys", "create", "--name", "k", "--scope", "everything"), "scope 'everything': is unknown"),
+        (("keys", "create", "--organisation", "no", "--name", "k", "--scope", "scan"), "organisation no: is not there"),
+        (("organisations", "add", "main", "--name", "M"), "organisation main: is there already"),
+        (("organisations", "add", "../x", "--name", "M"), "an id has 1 to 40 lower-case letters"),
+        (("keys", "revoke", "0123456789ab"), "key 0123456789ab: is not there"),
+    ):
+        refused = admin(sqlite_service, *words)
+        assert (refused.exit_code, said in refused.stderr) == (2, True), refused.stderr
+    refused = run("serve", "--data", tmp_path / "d", "--readable", tmp_path / "none")
+    assert (refused.exit_code, "is no folder" in refused.stderr) == (2, True)
