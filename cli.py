@@ -22,6 +22,7 @@ from sourceprint.commands import (
     index_folder,
     keys,
     lists,
+    log,
     match,
     money,
     rights,
@@ -131,7 +132,7 @@ _SECTIONS = {
         lists.columns,
     ],
     "Matching": [match.match, scan.scan, scan.results, scan.diff, match.fingerprint, check.check],
-    "Evidence": [evidence.report, evidence.evidence, index_folder.verify, keys.keys, keys.reveal],
+    "Evidence": [evidence.report, evidence.evidence, index_folder.verify, keys.keys, keys.reveal, log.log],
     "Rights and money": [
         rights.rights,
         uses.attribute,

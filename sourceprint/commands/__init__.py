@@ -11,6 +11,7 @@ work. The others hold the commands of one subject each, in the order of `sourcep
 - `check`: check
 - `evidence`: report, evidence
 - `keys`: keys, reveal
+- `log`: log
 - `rights`: rights
 - `uses`: attribute, uses, usage
 - `money`: statement, statements, explain, audit

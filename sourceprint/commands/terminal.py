@@ -8,8 +8,8 @@ imports are inside the commands, so that `--help` answers at once. Exit codes:
     2    usage: an unknown option, id or layer, an unusable list or policy
     3    nothing could be read
     4    incomplete: some files failed, the others were done
-    5    index or rights database missing, incompatible, damaged or in use; the grant of a blind index does not hold
-    6    a statement or a signed case does not add up, or differs from the original
+    5    index, rights database or log missing, incompatible, damaged or in use; a blind index's grant does not hold
+    6    a statement, a signed case or a log does not add up, or differs from the original
     130  interrupted; the same command continues
 
 Errors of ours carry their code (`fingerprint.errors`); the others are the constants here.

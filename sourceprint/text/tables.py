@@ -49,12 +49,15 @@ def counted(n: int, noun: str, *, groups: bool = False) -> str:
 
     Examples
     --------
-    >>> counted(1, "recording"), counted(0, "recording"), counted(2, "match")
-    ('1 recording', '0 recordings', '2 matches')
+    >>> counted(1, "recording"), counted(0, "recording"), counted(2, "match"), counted(2, "entry"), counted(2, "day")
+    ('1 recording', '0 recordings', '2 matches', '2 entries', '2 days')
     >>> counted(12000, "file", groups=True)
     '12 000 files'
     """
-    return f"{grouped(n) if groups else n} {noun}{'' if n == 1 else 'es' if noun.endswith('ch') else 's'}"
+    number = grouped(n) if groups else str(n)
+    if n != 1 and noun.endswith("y") and noun[-2:-1] not in "aeiou":
+        return f"{number} {noun[:-1]}ies"
+    return f"{number} {noun}{'' if n == 1 else 'es' if noun.endswith('ch') else 's'}"
 
 
 def grouped(n: int) -> str:

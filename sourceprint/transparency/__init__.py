@@ -10,15 +10,17 @@ Bytes come in; files of hashes and entries, signed checkpoints and proofs go out
 - `verification`: the check of a whole folder
 """
 
-from sourceprint.transparency.checkpoint import Checkpoint, expect_origin, key_hash, verifier_key
-from sourceprint.transparency.entry_proof import EntryProof
+from sourceprint.transparency.checkpoint import MOST_CHECKPOINT_BYTES, Checkpoint, expect_origin, key_hash, verifier_key
+from sourceprint.transparency.entry_proof import MOST_PROOF_BYTES, EntryProof
 from sourceprint.transparency.log import Log, LogReader
 from sourceprint.transparency.tiles import MOST_ENTRY_BYTES
 from sourceprint.transparency.tree import verify_consistency, verify_inclusion
 from sourceprint.transparency.verification import LogFinding, LogVerdict, verify_log
 
 __all__ = [
+    "MOST_CHECKPOINT_BYTES",
     "MOST_ENTRY_BYTES",
+    "MOST_PROOF_BYTES",
     "Checkpoint",
     "EntryProof",
     "Log",

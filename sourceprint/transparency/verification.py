@@ -4,9 +4,11 @@ All entries are read once, in order, in little memory. Two roots are computed be
 from the stored hashes of leaves. The root that the checkpoint states says which of both is right where they differ.
 """
 
+import base64
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from fingerprint.errors import LogDamagedError, VerificationError, printable
 from sourceprint.signatures import PublicKey
@@ -19,10 +21,10 @@ __all__ = ["LogFinding", "LogVerdict", "verify_log"]
 
 _MOST_NAMED = 20  # findings of one kind
 
-_RESTORE = "put the file back from a backup, and ask who could write to the folder"
+_RESTORE = "put the file back from a backup, and find out who can write to the folder"
 _REWRITTEN = (
-    "keep both checkpoints: with both signatures they are the evidence; ask the owner of the key for the entries that "
-    "the older one covers"
+    "keep both checkpoints, whose signatures are the evidence, and ask the holder of the key for the entries that the "
+    "older one covers"
 )
 
 
@@ -85,10 +87,28 @@ class LogVerdict:
         """Whether nothing is wrong and the key is trusted."""
         return self.is_trusted and not self.n_findings
 
+    def to_json(self) -> dict[str, Any]:
+        """Return it as plain JSON types (`sourceprint/log-verdict/1`)."""
+        checkpoint = self.checkpoint
+        return {
+            "schema": "sourceprint/log-verdict/1",
+            "folder": str(self.folder),
+            "holds": self.holds,
+            "consistent": not self.n_findings,
+            "trusted": self.is_trusted,
+            "origin": None if checkpoint is None else checkpoint.origin,
+            "size": None if checkpoint is None else checkpoint.size,
+            "root": None if checkpoint is None else base64.b64encode(checkpoint.root).decode("ascii"),
+            "older_size": None if self.older is None else self.older.size,
+            "n_findings": self.n_findings,
+            "findings": [asdict(finding) for finding in self.findings],
+        }
+
     def insist(self) -> None:
         """Raise a `VerificationError` if the log does not hold."""
         if self.n_findings:
-            raise VerificationError(f"{printable(self.folder)}: the log does not hold: {self.findings[0].text}")
+            first = self.findings[0]
+            raise VerificationError(f"{printable(self.folder)}: the log does not hold: {first.where}: {first.what}")
         if not self.is_trusted:
             raise VerificationError(
                 f"{printable(self.folder)}: consistent, but anybody could have made it: give --key with the public key "
@@ -227,7 +247,7 @@ class _FileCheck:
             self.findings.add(
                 "rewritten",
                 f"entries 0 to {self.older.size - 1}",
-                "are others than those of the checkpoint kept elsewhere: the log was rewritten by who has its key",
+                "do not lead to the root of the checkpoint kept elsewhere: rewritten by the holder of the key",
                 _REWRITTEN,
             )
 

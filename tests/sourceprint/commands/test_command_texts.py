@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import shutil
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from datetime import date
@@ -18,6 +19,8 @@ import pytest
 
 import cli
 from sourceprint.processes import in_this_process
+from sourceprint.signatures import PrivateKey
+from sourceprint.transparency import Log
 from tests.command_line import RATE_HZ, music, run, write
 from tests.text_snapshots import steady
 
@@ -106,6 +109,13 @@ report run --out report
 evidence run T1.wav -o case.zip
 verify case.zip --key keys/key.pub
 verify
+log show log --limit 2
+log verify log
+log verify log --key log.pub --checkpoint kept.txt
+log prove log 2 -o proof.json
+log check-proof proof.json --key log.pub
+log verify altered --key log.pub
+log verify rewritten --key log.pub --checkpoint kept.txt
 export index.tar
 import index.tar --index copy
 compact
@@ -142,6 +152,21 @@ admin keys list --data data
 """
 
 
+def make_logs(folder: Path) -> None:
+    """Write a log, a checkpoint kept of it, a copy with an altered entry, and one rewritten with its key."""
+    signer = PrivateKey(bytes(32), "tone")
+    (folder / "log.pub").write_text(f"{signer.public.text}\n", encoding="ascii")
+    for name, first in (("log", b'{"action":"scan"}'), ("rewritten", b'{"action":"none"}')):
+        log = Log.open(folder / name, signer=signer, origin="log.example/tone")
+        log.append([first, b"\xff\x00"])
+        if name == "log":
+            (folder / "kept.txt").write_bytes(log.checkpoint())
+        log.append([b"last"])
+    shutil.copytree(folder / "log", folder / "altered")
+    bundle = folder / "altered/tile/entries/000.p/3"
+    bundle.write_bytes(bundle.read_bytes().replace(b"last", b"lost"))
+
+
 @pytest.fixture(scope="module")
 def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Run the story in a folder of its own; return input and output by command."""
@@ -153,6 +178,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     for name, text in {**FILES, "broken.wav": "no audio"}.items():
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text(text, encoding="utf-8")
+    make_logs(folder)
     said: dict[str, list[str]] = defaultdict(list)
     with pytest.MonkeyPatch.context() as patch, in_this_process():
         patch.chdir(folder)

@@ -163,7 +163,7 @@ def test_a_log_rewritten_with_the_real_key(folder: Path, tmp_path: Path) -> None
     assert verdict(rewritten.folder).holds  # by itself it proves nothing against who has the key
     assert told(rewritten.folder, kept) == [("rewritten", f"entries 0 to {N - 1}")]
     (finding,) = verdict(rewritten.folder, kept).findings
-    assert "rewritten by who has its key" in finding.what
+    assert "rewritten by the holder of the key" in finding.what
     appended = make(tmp_path / "appended", [*some(N), b"more"])
     assert verdict(appended.folder, kept).holds
     same_size = make(tmp_path / "same", some(N, other=N - 1))
