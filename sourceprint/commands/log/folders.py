@@ -29,7 +29,7 @@ def log() -> None:
 
     A log is a folder of entries that nobody can alter or remove without a checkpoint kept elsewhere showing it.
 
-    Example: sourceprint log verify LOG --key tone-records.pub
+    Example: sourceprint log verify LOG --key log.pub
     """
 
 
@@ -48,7 +48,7 @@ def verify(folder: Path, key: Path | None, older: Path | None, as_json: bool) ->
     checkpoint, and what to do. A log proves nothing against the holder of its key, who can write and sign another
     one. Only a checkpoint that was kept elsewhere shows that; give it with --checkpoint.
 
-    Example: sourceprint log verify LOG --key tone-records.pub --checkpoint kept.txt
+    Example: sourceprint log verify LOG --key log.pub --checkpoint kept.txt
     """
     from fingerprint.disk import read_small
     from sourceprint.signatures import load_public

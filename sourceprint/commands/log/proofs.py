@@ -49,7 +49,7 @@ def check_proof(file: Path, key: Path | None, as_json: bool) -> None:
     Prints the entry, and the log that it is in. The proof shows that the entry was in the log when its checkpoint was
     signed; it does not show what else is in it.
 
-    Example: sourceprint log check-proof proof.json --key tone-records.pub
+    Example: sourceprint log check-proof proof.json --key log.pub
     """
     from fingerprint.disk import read_small
     from sourceprint.signatures import load_public
