@@ -80,7 +80,7 @@ def test_a_proof_is_written_once_and_checked(place: Path) -> None:
         (["verify", "log", "--key", "log/checkpoint"], 2, "log/checkpoint: no public key"),
         (["verify", "log", "--checkpoint", "none"], 2, "none: cannot be read (No such file or directory)"),
         (["verify", "log", "--checkpoint", "log.pub", "--key", "log.pub"], 6, "older checkpoint: no checkpoint"),
-        (["check-proof", "log.pub", "--key", "log.pub"], 2, "log.pub: is no JSON that can be read; give a proof that"),
+        (["check-proof", "log.pub", "--key", "log.pub"], 2, "log.pub: is not valid JSON; give a proof that"),
         (["check-proof", "none"], 2, "none: cannot be read (No such file or directory)"),
         (["prove", "log", "0", "-o", "nowhere/proof.json"], 2, "proof.json: cannot be written (No such file"),
     ],

@@ -367,7 +367,7 @@ def test_an_altered_proof_does_not_hold(tmp_path: Path, field: str, value: Any, 
 @pytest.mark.parametrize(
     ("data", "match"),
     [
-        (b"", "is no JSON"),
+        (b"", "is not valid JSON"),
         (b"[]", "no proof of schema sourceprint/log-proof/1"),
         (b'{"schema": "sourceprint/log-proof/2"}', "no proof of schema"),
         (b'{"schema": "sourceprint/log-proof/1", "index": true}', "`index` is not the number"),
