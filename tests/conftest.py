@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections import Counter
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -41,11 +42,25 @@ def pytest_configure(config: pytest.Config) -> None:
         config.option.loadscopereorder = False
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Have every second process read the files from the end: what one has compiled, the other finds in the cache."""
+    report = yield
+    if os.environ.get("PYTEST_XDIST_WORKER", "gw0")[-1] in "13579" and isinstance(collector, pytest.Directory):
+        report.result = list(reversed(report.result))
+    return report
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put files with many slow tests first: a long one at the end leaves the other processes with nothing to do."""
+    """Put files with many slow tests first: a long one at the end leaves the other processes with nothing to do.
+
+    The rest of the order is that of the names, in whichever order a process has read the files.
+    """
     slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
-    items.sort(key=lambda item: -slow[item.path])
+    items.sort(key=lambda item: (-slow[item.path], item.path, isinstance(item, pytest.DoctestItem)))
 
 
 @pytest.fixture(scope="session")
