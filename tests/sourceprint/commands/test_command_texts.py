@@ -30,7 +30,7 @@ ELSEWHERE = {
     "completion": "click writes it, and another version of click another one",
     "serve": "it runs until it is stopped; tests/sourceprint/service/test_serving.py does that",
     "worker": "likewise",
-    "admin keys create": "prints a key, another one each time; tests/sourceprint/service/test_administration.py reads it",
+    "admin keys create": "prints another key each time; tests/sourceprint/service/test_administration.py reads it",
     "admin keys rotate": "likewise",
     "admin keys revoke": "names such a key",
     "demo": "tests/sourceprint/demo/test_demo.py looks at its lines",
