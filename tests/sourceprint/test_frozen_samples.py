@@ -129,7 +129,7 @@ def test_what_was_on_file_before_there_was_a_chain_is_entered_at_the_upgrade_and
     with closing(sqlite3.connect(rights)) as upgraded, upgraded:  # the tracks that the upgrade itself entered, too
         upgraded.execute("UPDATE scanned_track SET track_name = 'another.wav' WHERE row_id = 1")
     verified = run("rights", "verify", "--rights", rights)
-    assert (verified.exit_code, "scanned_track (row 1): was changed" in verified.stdout) == (6, True)
+    assert (verified.exit_code, "scanned_track P-TONE another.wav (row 1): was changed" in verified.stdout) == (6, True)
 
 
 def test_a_blind_index_is_imported_and_matches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

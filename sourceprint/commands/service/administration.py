@@ -25,7 +25,7 @@ organisation_option = click.option(
 def admin() -> None:
     """Manage organisations and keys of a service.
 
-    Example: sourceprint admin keys create --name pipeline --scope scan --scope check
+    Example: sourceprint admin keys list
     """
 
 
@@ -120,7 +120,7 @@ def create(
 ) -> None:  # fmt: skip
     """Make a key and print it: this once, as only a digest of it is kept.
 
-    Example: sourceprint admin keys create --name pipeline --scope scan --scope check --days 90
+    Example: sourceprint admin keys create --name ci --scope check
     """
     from sourceprint.service.access.api_keys import issue_key
 

@@ -64,9 +64,9 @@ def serve(
 )
 @quiet_option
 def worker(data: Path | None, database: str | None, workers: int | None, quiet: bool) -> None:
-    """Run workers of a service beside its server, or on another machine.
+    """Run workers of a service, here or elsewhere.
 
-    They need the same data folder and the same database. Ctrl-C or SIGTERM ends them once the jobs in hand are done.
+    On another machine they need the same data folder and the same database. Ctrl-C or SIGTERM ends them once the jobs in hand are done.
 
     Example: sourceprint worker --workers 4
     """

@@ -103,10 +103,10 @@ def test_reference_of_the_commands_is_up_to_date() -> None:
 
 def test_every_command_has_a_test_of_its_help() -> None:
     assert COMMANDS == [
-        "add", "amend", "attribute", "audit", "bench", "check", "columns", "compact", "completion", "demo", "diff",
-        "duplicates", "evidence", "exclude", "explain", "export", "fingerprint", "import", "info", "keys", "list",
-        "log", "match", "remove", "replace", "report", "results", "reveal", "rights", "scan", "statement", "statements",
-        "tag", "usage", "uses", "verify",
+        "add", "admin", "amend", "attribute", "audit", "bench", "check", "columns", "compact", "completion", "demo",
+        "diff", "duplicates", "evidence", "exclude", "explain", "export", "fingerprint", "import", "info", "keys",
+        "list", "log", "match", "remove", "replace", "report", "results", "reveal", "rights", "scan", "serve",
+        "statement", "statements", "tag", "usage", "uses", "verify", "worker",
     ]  # fmt: skip
 
 
@@ -150,7 +150,16 @@ def test_help_of_the_whole_lists_every_command_in_full() -> None:
         assert len(re.findall(rf"^  {name} +[A-Z].*\.$", result.stdout, re.MULTILINE)) == 1, name
     assert "..." not in result.stdout.partition("Options:")[2]
     sections = re.findall(r"^([A-Z][a-z ]+):$", result.stdout, re.MULTILINE)
-    assert sections == ["Options", "First", "Catalogue", "Matching", "Evidence", "Rights and money", "Upkeep"]
+    assert sections == [
+        "Options",
+        "First",
+        "Catalogue",
+        "Matching",
+        "Evidence",
+        "Rights and money",
+        "Service",
+        "Upkeep",
+    ]
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
@@ -713,8 +722,8 @@ def test_a_reader_that_has_gone_is_no_error(shared: Path) -> None:
     ("words", "message"),
     [
         ("list >&-", "standard input or output: Bad file descriptor; check its redirection"),
-        ("match - <&-", "standard input: cannot be read, or not kept in a file (Bad file descriptor); see what it is "
-         "redirected from, and to the folder of temporary files (TMPDIR)"),
+        ("match - <&-", "standard input: cannot be read, or not kept in a file (Bad file descriptor); check its "
+         "redirection, and the folder of temporary files (TMPDIR)"),
     ],
 )  # fmt: skip
 def test_a_stream_that_the_shell_has_closed_is_an_error(shared: Path, words: str, message: str) -> None:

@@ -476,5 +476,5 @@ def test_errors_of_ours_pass_through_unchanged() -> None:
 @pytest.mark.skipif(not os.environ.get(SERVER), reason=f"{SERVER} is not set: no PostgreSQL to test with")
 def test_a_database_that_the_server_does_not_have_is_told_with_the_remedy() -> None:
     place = find_place(os.environ[SERVER]).url.set(database="sourceprint_has_none_of_this_name")
-    with pytest.raises(RightsDatabaseError, match="see that it runs, that the database exists there"):
+    with pytest.raises(RightsDatabaseError, match="check that it runs, that the database exists there"):
         Database.open(place.render_as_string(hide_password=False))
