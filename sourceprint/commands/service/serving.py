@@ -66,7 +66,8 @@ def serve(
 def worker(data: Path | None, database: str | None, workers: int | None, quiet: bool) -> None:
     """Run workers of a service, here or elsewhere.
 
-    On another machine they need the same data folder and the same database. Ctrl-C or SIGTERM ends them once the jobs in hand are done.
+    They need the same data folder and the same database, also on another machine. Ctrl-C or SIGTERM ends them once the
+    jobs in hand are done.
 
     Example: sourceprint worker --workers 4
     """
