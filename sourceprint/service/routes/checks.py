@@ -58,7 +58,7 @@ class CheckQuery(BaseModel):
     "",
     status_code=200,
     openapi_extra=AUDIO_BODY,
-    responses=responses(400, 401, 403, 408, 413, 422, 429, 507)
+    responses=responses(400, 401, 403, 404, 408, 413, 422, 429, 507)
     | {202: {"model": JobView, "description": "Not done in time: ask for the check again with its id"}},
 )
 async def submit_check(

@@ -87,7 +87,7 @@ def attribute(caller: _Decider, wanted: Attribution) -> dict[str, Any]:
     return {**report_to_json(report), "dry_run": wanted.dry_run, **changes}
 
 
-@router.get("/uses", responses=responses(400, 401, 403, 422, 429, 503))
+@router.get("/uses", responses=responses(400, 401, 403, 404, 422, 429, 503))
 def get_uses(
     caller: _Decider,
     licensee: Licensee,
@@ -117,7 +117,11 @@ def get_history(caller: _Decider, use_id: str) -> list[dict[str, Any]]:
         return [change_to_json(one) for one in use_history(connection, use_id)]
 
 
-@router.post("/usage", openapi_extra=DOCUMENT_BODY, responses=responses(400, 401, 403, 408, 413, 422, 429, 503, 507))
+@router.post(
+    "/usage",
+    openapi_extra=DOCUMENT_BODY,
+    responses=responses(400, 401, 403, 404, 408, 413, 422, 429, 503, 507),
+)
 async def enter_usage(
     request: Request,
     caller: _Decider,

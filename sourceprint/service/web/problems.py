@@ -1,5 +1,6 @@
 """Refusals as answers: `application/problem+json` (RFC 9457), the same form for every error of the API."""
 
+import logging
 import re
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -27,8 +28,11 @@ from fingerprint.errors import (
     UnknownRightsError,
     VerificationError,
 )
+from sourceprint.faults import fault_of
 
 __all__ = ["PROBLEM_TYPE", "Problem", "Refused", "add_handlers", "problem", "responses"]
+
+_LOG = logging.getLogger("sourceprint.service")
 
 PROBLEM_TYPE = "application/problem+json"
 
@@ -107,6 +111,12 @@ def add_handlers(app: FastAPI) -> None:
     async def of_validation(request: Request, error: RequestValidationError) -> JSONResponse:
         lines = [f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()]
         return problem(request, 422, "invalid request", "; ".join(lines)[:2_000])
+
+    @app.exception_handler(Exception)
+    async def of_anything(request: Request, error: Exception) -> JSONResponse:
+        fault = fault_of(error)
+        _LOG.error("a request failed: %s", fault.reason, extra={"facts": {"fault": fault.id}}, exc_info=error)
+        return problem(request, 500, "unexpected failure", f"fault {fault.id}; the log of the server has the rest")
 
     @app.exception_handler(SourceprintError)
     async def of_ours(request: Request, error: SourceprintError) -> JSONResponse:

@@ -198,3 +198,17 @@ def test_a_check_answers_with_the_report_of_the_command(
             file.get("track", {}).pop("bytes", None)
     assert answered["result"] == report
     assert answered["result"]["exit_code"] == 1
+
+
+def test_an_unexpected_failure_is_a_problem_that_tells_nothing_but_its_id(
+    sqlite_service: TestService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("secret")
+
+    monkeypatch.setattr("sourceprint.service.routes.scans.list_jobs", fail)
+    with sqlite_service.client() as client:
+        answer = client.get("/v1/scans")
+    assert (answer.status_code, answer.headers["content-type"]) == (500, "application/problem+json")
+    assert "fault " in answer.json()["detail"]
+    assert "secret" not in answer.text
