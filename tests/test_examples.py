@@ -39,6 +39,8 @@ HERE = {
     "README.md": "your own music",
     "docs/guide.md": "the commands by example",
     "docs/formats/report.md": "reports of a run",
+    "docs/formats/log.md": "parsed: it takes a log that a service has written",
+    "docs/service.md": "parsed: `serve` never ends; the requests are of other programs",
     "CONTRIBUTING.md": "setting up and testing: commands of other programs, which CI runs in .ci/run",
     "benchmarks/README.md": "parsed: each takes minutes to hours",
 }
@@ -53,7 +55,7 @@ def open_blocks(page: Path) -> list[tuple[str, str]]:
 def commands_of(text: str) -> Iterator[list[str]]:
     """Yield the words of every command of ours that begins a line, up to a pipe or an operator of the shell."""
     for line in text.replace("\\\n", " ").splitlines():
-        for found in re.findall(r'^\s*(?:eval "\$\()?sourceprint ([^)\n]*)', line):
+        for found in re.findall(r'^\s*(?:\$ |eval "\$\()?sourceprint ([^)\n]*)', line):
             words = shlex.split(found.replace("~", "."), comments=True)
             yield list(itertools.takewhile(lambda word: word not in ("|", "||", "&&", ">", ";"), words))
 
