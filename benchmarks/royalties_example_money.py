@@ -123,9 +123,9 @@ def not_paid(story: Story) -> str:
         f"- {names[use_id]} in {territory}: {_time(story.first, use_id)} s, {', '.join(rights)}; {rule}."
         for (use_id, territory, rule), rights in listed.items()
     ]
-    return table(["", "what it means", "lines", "reason stated", ">gross"], rows) + (
-        "\n\nFor a share that is *outside the licence* in a territory no rate was agreed, so no amount is made up; the "
-        "statement lists it, and the licensor takes it from there:\n\n" + "\n".join(outside)
+    return table(["", "meaning", "lines", "reason stated", ">gross"], rows) + (
+        "\n\nFor a share that is *outside the licence* in a territory no rate was agreed, so it has no amount; the "
+        "statement lists it, and the licensor decides on the next step:\n\n" + "\n".join(outside)
     )
 
 

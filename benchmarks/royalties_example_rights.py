@@ -47,7 +47,7 @@ def ownership(story: Story) -> str:
         for part in parts
     )
     return f"""\
-## 1. Who owns what
+## 1. Owners
 
 {table(["recording", "title", "artist", "label", "performs", "Master"], recordings)}
 
@@ -55,7 +55,7 @@ On file as well: {contained}.
 
 {table(["work", "title", "right", "shares", ">sum"], works)}
 
-Not all of these sums are 100 %, and `sourceprint rights check` says so. More than 100 % is an *overclaim*: the parties
+Not all of these sums are 100 %, as `sourceprint rights check` reports. More than 100 % is an *overclaim*: the parties
 contradict each other. Less is *unclaimed*: somebody is missing.
 
 ```
@@ -84,14 +84,14 @@ def licences(story: Story) -> str:
     price = amount_text(card.per_second or Fraction(0), card.currency)
     least = amount_text(Fraction(card.minimum_payout), card.currency)
     return f"""\
-## 2. What is licensed
+## 2. Licences
 
 {table(["licence", "licensor", "in force", "covers", "where", "conditions"], rows)}
 
 All three name the same price: {price} per second that is reused, for every usage of the
-generated track. Each amount divides into {rights}. From what is payable {fees} is deducted; a party that is owed less
-than {least} is paid when it has come together. The licence that counts is the one in force on
-the day a track was *generated*: {_expired(story)}."""
+generated track. Each amount divides into {rights}. {fees} is deducted from payable amounts. A balance below {least}
+is carried until it reaches that sum. The licence in force on the day a track was *generated* applies:
+{_expired(story)}."""
 
 
 def shares_text(story: Story, shares: Iterable[Share]) -> str:

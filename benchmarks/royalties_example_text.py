@@ -64,16 +64,14 @@ def _opening(story: Story) -> str:
 <!-- Written by python -m benchmarks.royalties_example from the inputs in docs/money/example; not to be edited. -->
 
 {first.licensee.name} generates music. In the third quarter of 2026 it made six tracks that reuse passages of five
-catalogue recordings. This document follows them from what the matcher found to what each party is paid, so that every
-number can be checked with a pocket calculator; then it goes on to the next quarter, in which three things are put
-right. Chapters 10 to 16 are six short stories of terms that real deals have, worked on paper with the statement beside
-it. The parties and the music are invented. The inputs are in [`example`](example); section 9 and the end of each story
+catalogue recordings. This document follows them from the matches to the payment of each party, so that every number
+can be checked with a pocket calculator. The next quarter follows, in which three things are put right. Chapters 10 to
+16 are six short stories of terms that real deals have, worked on paper with the statement beside it. The parties and the music are invented. The inputs are in [`example`](example); section 9 and the end of each story
 have the commands.
 
-Amounts are in euros. Nothing is rounded on the way: every figure is exact, until what is due to a party is paid in
-whole cents. A *recording* (R1 to R5) is what one hears; a *work* (W1 to W4) is the composition that
-it performs. The right in a recording is called Master; the rights in a work that matter here are MechanicalRight
-(copying it) and PerformingRight (playing it to the public)."""
+Amounts are in euros. Nothing is rounded on the way: every figure is exact, until the amount due to a party is paid in
+whole cents. A *recording* (R1 to R5) is the sound; a *work* (W1 to W4) is the composition that it performs. The
+right in a recording is called Master; the rights in a work that matter here are MechanicalRight (copying it) and PerformingRight (playing it to the public)."""
 
 
 def _tracks(story: Story) -> str:
@@ -120,9 +118,9 @@ def _attribution(story: Story) -> str:
     return f"""\
 ## 4. From matches to uses
 
-A *use* is what one track reuses of one recording, or of a work where only that is certain. The policy
-`{policy.name}` says how matches become uses: {policy.min_ms // 1000} s at least; *claimed* from confidence
-{policy.claim_confidence}, looked at by a person (*review*) from {policy.review_confidence}. No second is counted twice.
+A *use* is one track's use of one recording, or of a work where only the work is certain. The policy
+`{policy.name}` turns matches into uses: {policy.min_ms // 1000} s at least; *claimed* from confidence
+{policy.claim_confidence}, reviewed by a person (*review*) from {policy.review_confidence}. No second is counted twice.
 
 {table(["use", ">seconds", "state", "rule, as it is recorded", "licence"], rows)}
 
@@ -132,8 +130,8 @@ A *use* is what one track reuses of one recording, or of a work where only that 
   the claim of R4 is *withdrawn*; it stays on file with its reason.
 - **T4**: {seconds(outer.attributed_us + sample.attributed_us)} s of R5 were found, {seconds(sample.attributed_us)} s of
   them in the sample that R5 took from R1. These seconds are R1's: {seconds(outer.attributed_us)} s stay with R5.
-- **T5**: the passage fits R1 as well as R2, which have different owners: which one it is stays *{unknown.state}*, and
-  the Master is held. Both perform the same work, so that is certain: its rights are *{work.state}* and paid.
+- **T5**: the passage fits R1 as well as R2, which have different owners: the recording stays *{unknown.state}*, and
+  the Master is held. Both perform the same work, so the work is certain: its rights are *{work.state}* and paid.
 - **T6**: {seconds(live.attributed_us)} s are of R2. Its licence had expired, so the Master is outside; LIC-NORTH also
   licenses the work W1, so the rights in it are owed. {seconds(doubtful.attributed_us)} s seem to be of R3, with
   confidence {doubtful.confidence} only: *{doubtful.state}*, and held until a person has listened."""
@@ -142,14 +140,14 @@ A *use* is what one track reuses of one recording, or of a work where only that 
 def _money(story: Story) -> str:
     lines = story.first.lines
     return f"""\
-## 5. What each use is worth, and to whom
+## 5. The amount of each use, and its parties
 
 Price x seconds x usages. A use that is held has its amount too: it is set aside, not forgotten.
 
 {shown.amounts(story)}
 
-Each amount divides by right (see section 2), work and share (section 1). What falls to one party for one recording or
-work, in one territory, for one right, under one licence, is a *line*; the statement has {len(lines)}. "Less" is
+Each amount divides by right (see section 2), work and share (section 1). The sum for one party, one recording or work,
+one territory, one right and one licence is a *line*; the statement has {len(lines)}. "Less" is
 the deduction. Nothing is rounded: every figure is the whole of it. Lines in *italics* are owed to nobody yet.
 
 {shown.division(story, story.first)}"""
@@ -163,11 +161,11 @@ def _payment(story: Story) -> str:
         for balance in carried
     )
     return f"""\
-## 6. What is paid, and what is not
+## 6. Paid and unpaid amounts
 
-What is due to a party is paid in whole cents: this is the only rounding there is, to the nearest cent, half a cent up.
-What that leaves, less than a cent, is carried to the party's next statement, with its sign. So what a party was paid to
-date never differs by a cent from what is due to it to date.
+The amount due to a party is paid in whole cents: this is the only rounding, to the nearest cent, half a cent up. The
+rest, less than a cent, is carried to the party's next statement, with its sign. So the amounts paid and due to date
+never differ by a cent.
 
 {shown.balances(story, story.first)}
 
@@ -175,7 +173,7 @@ date never differs by a cent from what is due to it to date.
 
 {shown.not_paid(story)}
 
-The proof: in every territory and for every right, the lines sum to what was shared out.
+The proof: in every territory and for every right, the lines sum to the amount shared out.
 
 {shown.proof(story.first)}"""
 
@@ -185,7 +183,7 @@ def _explained(story: Story) -> str:
     return f"""\
 ## 7. One line, explained by the program
 
-`sourceprint explain statement-2026-Q3 {number}` prints, for any line, the way back to the seconds of audio:
+`sourceprint explain statement-2026-Q3 {number}` traces any line back to the seconds of audio:
 
 ```
 {shown.explained(story)}
@@ -213,8 +211,8 @@ def _next_quarter(story: Story) -> str:
     return f"""\
 ## 8. The next quarter
 
-A statement that was issued is never changed. What comes to light afterwards is an *adjustment* in the next one: every
-line is computed again with what is known now, and the difference to what was stated is paid or taken back. Before the
+An issued statement is never changed. A later fact becomes an *adjustment* in the next one: every line is computed
+again with the present records, and the difference to the stated amount is paid or taken back. Before the
 statement for 2026-Q4:
 
 {changed}
@@ -225,8 +223,8 @@ In that quarter itself, one of the tracks was used again: {usage}.
 {shown.division(story, story.second)}
 
 The adjustments to {story.first.period}, by the reason that the statement gives; "stated" and "now" are net of
-deductions. What moves from one kind of line to another appears twice, once with each sign. A reason names all
-that was changed for the line, by whom and on which day.
+deductions. An amount that moves from one kind of line to another appears twice, once with each sign. A reason names
+every change for the line, its author and its day.
 
 {shown.adjustment_tables(story)}
 
@@ -236,8 +234,8 @@ For each party:
 
 {shown.balances(story, story.second)}
 
-{opened} {owing} were paid in the first quarter what is disputed now; the balance is below nothing and is set
-against what they earn next. If the dispute ends in their favour, the next statement gives it back."""
+{opened} {owing} were paid in the first quarter an amount that is disputed now. The balance is negative, and is set
+against their next earnings. If the dispute ends in their favour, the next statement gives it back."""
 
 
 def _commands(story: Story) -> str:

@@ -1,12 +1,12 @@
-"""A scan result as text, laid out as `match` prints it, and as HTML for a notebook.
+"""A scan result as text, laid out as by `match` with odds in place of scores, and as HTML for a notebook.
 
     mix.wav: 1 recording found in 0:31.0
-        in the track   in the recording  changed                 landmarks  by chance
+        in the track   in the recording  changed                 landmarks  odds by chance
       boom-hit "Boom"
         0:01.2-0:09.8  1:02.0-1:10.6     speed +25.0 %, +3.9 st  120        1 in 10^8
 
-Names from outside are escaped, in HTML as HTML too. "By chance" is the probability that music which reuses nothing
-gives a passage as good.
+Names from outside are escaped, in HTML as HTML too. "Odds by chance" is the probability that
+music which reuses nothing gives a passage as good.
 """
 
 import html
@@ -20,8 +20,8 @@ from sourceprint.text.tables import clock, counted, table
 __all__ = ["change_text", "odds", "result_html", "result_line", "result_text"]
 
 _SEEN_CENTS, _SEEN_PERCENT = 10.0, 0.4  # smaller ones are measured where nothing changed
-_HEADER = ("in the track", "in the recording", "changed", "landmarks", "by chance")
-_HTML_HEADER = ("recording", "seconds", "in the track", "in the recording", "pitch", "tempo", "by chance")
+_HEADER = ("in the track", "in the recording", "changed", "landmarks", "odds by chance")
+_HTML_HEADER = ("recording", "seconds", "in the track", "in the recording", "pitch", "tempo", "odds by chance")
 
 
 def result_line(result: ScanResult) -> str:

@@ -46,7 +46,7 @@ def test_text_has_a_line_per_passage_under_its_recording() -> None:
     passage = a_passage(speed_percent=125.0, p_false=2.5e-9)
     assert str(found(a_match("s1", [passage], title="Boom"), name="mix.wav")) == (
         "mix.wav: 1 recording found in 3:00.0\n"
-        "    in the track   in the recording  changed                 landmarks  by chance\n"
+        "    in the track   in the recording  changed                 landmarks  odds by chance\n"
         '  s1 "Boom"\n'
         "    0:10.0-0:20.0  1:00.0-1:10.0     speed +25.0 %, +3.9 st  120        1 in 10^8"
     )
@@ -65,7 +65,7 @@ def test_html_has_a_row_per_passage_with_what_is_heard() -> None:
     cells = shown(found(a_match("s1", two, title="")))
     assert cells.tags == {"table", "caption", "tr", "th", "td"}
     assert cells.rows == [
-        ["recording", "seconds", "in the track", "in the recording", "pitch", "tempo", "by chance"],
+        ["recording", "seconds", "in the track", "in the recording", "pitch", "tempo", "odds by chance"],
         ["s1", "10.0", "0:10.0-0:20.0", "1:00.0-1:10.0", "-2.0 st", "+10.0 %", "1 in 10^9"],
         ["s1", "10.0", "0:50.0-1:00.0", "1:30.0-1:40.0", "-12.0 st", "-50.0 %", "1 in 10^9"],
     ]
