@@ -26,7 +26,7 @@ LIMITS = (1.0, 10.0, 100.0, 1000.0)
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """One thing changed.
+    """The default search with one change.
 
     Attributes
     ----------

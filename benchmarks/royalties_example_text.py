@@ -66,12 +66,14 @@ def _opening(story: Story) -> str:
 {first.licensee.name} generates music. In the third quarter of 2026 it made six tracks that reuse passages of five
 catalogue recordings. This document follows them from the matches to the payment of each party, so that every number
 can be checked with a pocket calculator. The next quarter follows, in which three things are put right. Chapters 10 to
-16 are six short stories of terms that real deals have, worked on paper with the statement beside it. The parties and the music are invented. The inputs are in [`example`](example); section 9 and the end of each story
-have the commands.
+16 are six short stories of terms that real deals have, worked on paper with the statement beside it. The parties
+and the music are invented. The inputs are in [`example`](example); section 9 and the end of each story have the
+commands.
 
 Amounts are in euros. Nothing is rounded on the way: every figure is exact, until the amount due to a party is paid in
 whole cents. A *recording* (R1 to R5) is the sound; a *work* (W1 to W4) is the composition that it performs. The
-right in a recording is called Master; the rights in a work that matter here are MechanicalRight (copying it) and PerformingRight (playing it to the public)."""
+right in a recording is called Master; the rights in a work that matter here are MechanicalRight (copying it)
+and PerformingRight (playing it to the public)."""
 
 
 def _tracks(story: Story) -> str:

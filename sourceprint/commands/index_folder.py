@@ -69,7 +69,7 @@ def verify(
     """
     if case is not None:
         if repair or click.get_current_context().get_parameter_source("index") is ParameterSource.COMMANDLINE:
-            raise click.UsageError(f"{'--repair' if repair else '--index'} is for an index, not for a case")
+            raise click.UsageError(f"{'--repair' if repair else '--index'}: is for an index; leave it out for a case")
         use_one_thread()
         if keys and any_key:
             raise click.UsageError("--key, --any-key: --any-key accepts every key; give one of them")

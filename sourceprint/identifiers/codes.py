@@ -135,7 +135,7 @@ def quoted(text: str) -> str:
 def expect_check(
     scheme: str, text: str, found: str, expected: str, *, kind: Literal["digit", "character"] = "digit"
 ) -> None:
-    """Make sure that a code ends as its other digits ask.
+    """Check the check digits of a code against its other digits.
 
     Parameters
     ----------

@@ -367,7 +367,7 @@ def _rate(value: Any, where: Location) -> Fraction:
     exact = Fraction(parse_decimal(_text(value, where, '"0.002"'), what=where.name))
     shown = f"{where.name} {_quoted(value)}"
     if exact < 0:
-        raise ParameterError(f"{shown}: must not be negative")
+        raise ParameterError(f"{shown}: must not be negative; write 0 or more")
     if 10**_MAX_RATE_DECIMALS % exact.denominator:
         raise ParameterError(f"{shown}: has more than {_MAX_RATE_DECIMALS} decimals; round it")
     minor = Fraction(exact * 10 ** (currency_exponent(where.currency) if where.currency else 0))

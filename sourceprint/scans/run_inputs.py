@@ -110,7 +110,7 @@ class Search:
 
 
 class Stop(Protocol):
-    """Says whether to come to an end; `threading.Event` does."""
+    """A signal to end a scan, such as a `threading.Event`."""
 
     def is_set(self) -> bool:
         """Whether to end after the files in hand."""

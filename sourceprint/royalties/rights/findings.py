@@ -122,7 +122,7 @@ def find_circles(edges: Mapping[str, Iterable[str]]) -> list[tuple[str, ...]]:
 
 
 def _walk(start: str, left: set[str], after: Mapping[str, list[str]]) -> tuple[str, ...]:
-    """Return the circle that the smallest references from `start` lead into; each node that is left leads into one."""
+    """Return the cycle that the smallest references from `start` lead into; every node in `left` leads into one."""
     path: dict[str, int] = {}
     node = start
     while node not in path:

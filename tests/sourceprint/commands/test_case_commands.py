@@ -210,8 +210,8 @@ def test_the_verdict_is_one_json_document(case: Path, keys: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("case.zip", "--repair"), "--repair is for an index, not for a case"),
-        (("case.zip", "--index", "x"), "--index is for an index, not for a case"),
+        (("case.zip", "--repair"), "--repair: is for an index; leave it out for a case"),
+        (("case.zip", "--index", "x"), "--index: is for an index; leave it out for a case"),
         (("--json",), "--json goes with a case"),
         (("--key", "x.pub"), "--key goes with a case"),
     ],

@@ -1,4 +1,4 @@
-"""Run by alembic for every command: it works on the connection and in the transaction that it is handed."""
+"""The entry point of alembic: run migrations on the given connection, in its transaction."""
 
 from alembic import context
 
