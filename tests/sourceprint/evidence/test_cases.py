@@ -567,7 +567,7 @@ def test_a_bomb_is_refused_by_its_stated_size_and_by_its_compression(
     monkeypatch.undo()
     monkeypatch.setitem(LIMITS, PAGE, 10)
     assert f"{PAGE} says to have {len(PAGE_BYTES)} bytes, of at most 10" in verdict_on(case).problems
-    with pytest.raises(EvidenceError, match=r"page\.html would have 38 bytes, and 10 are the most"):
+    with pytest.raises(EvidenceError, match=r"page\.html would have 38 bytes, a case holds at most 10"):
         pack({PAGE: PAGE_BYTES})
 
 

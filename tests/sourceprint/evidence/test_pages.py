@@ -316,7 +316,7 @@ def test_a_result_that_its_trace_does_not_give_is_not_drawn(scanned: ScannedRun,
     options = ReportOptions(jobs=1)
     (page,) = write_report([read_result(raw)], scanned.folder / "traces", tmp_path / "out", options)
     assert page.kind == "failed"
-    assert "other passages than the result states" in page.remarks[0]
+    assert "the passages of the trace differ from those of the result" in page.remarks[0]
 
 
 def test_a_digest_from_outside_cannot_name_another_file(tmp_path: Path) -> None:
