@@ -11,7 +11,6 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from fingerprint.errors import ParameterError
 from sourceprint.service.access.api_keys import KeyScope
-from sourceprint.service.access.grants import find_grant, spend_grant
 from sourceprint.service.line.arguments import CheckArguments
 from sourceprint.service.line.jobs import CHECK, DONE, FAILED, Job, list_jobs
 from sourceprint.service.routes.scans import find_own
@@ -28,7 +27,7 @@ from sourceprint.service.web.job_views import (
     jobs_page,
     submit,
 )
-from sourceprint.service.web.problems import Refused, responses
+from sourceprint.service.web.problems import responses
 from sourceprint.service.web.uploads import AUDIO_BODY, receive
 
 __all__ = ["router"]
@@ -85,12 +84,9 @@ async def submit_check(
     def add() -> str:
         made = False
         try:
-            caller.spend()
-            if query.grant:
-                _spend_grant(caller, query.grant)
             job_id, made = submit(
                 caller, CHECK, arguments, upload=upload, reference=query.reference, priority=0,
-                idempotency_key=idempotency_key, grant_id=query.grant or None,
+                idempotency_key=idempotency_key, grant_id=query.grant or None, searches=1,
             )  # fmt: skip
         finally:
             if not made:
@@ -138,12 +134,3 @@ def _expect_policy(caller: Caller, name: str) -> None:
     folder = caller.server.folder.organisation(caller.organisation).policies
     if not _POLICY.fullmatch(name) or not (folder / f"{name}.toml").is_file():
         raise ParameterError(f"policy {name!r:.64}: is not there; put its file into the policies of the organisation")
-
-
-def _spend_grant(caller: Caller, grant_id: str) -> None:
-    database = caller.server.database
-    with database.writing() as connection:
-        found = find_grant(connection, grant_id, now=database.now(), holder_id=caller.organisation)
-        if spend_grant(connection, found):
-            return
-    raise Refused(429, "budget spent", f"grant {grant_id}: its {found.budget} checks are made; ask the owner for more")

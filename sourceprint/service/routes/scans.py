@@ -116,9 +116,14 @@ async def submit_scan(
     def add() -> Job:
         made = False
         try:
-            caller.spend()
             job_id, made = submit(
-                caller, SCAN, arguments, upload=upload, reference=query.reference, idempotency_key=idempotency_key
+                caller,
+                SCAN,
+                arguments,
+                upload=upload,
+                reference=query.reference,
+                idempotency_key=idempotency_key,
+                searches=1,
             )
         finally:
             if not made:
@@ -157,8 +162,8 @@ def submit_batch(caller: _Scanner, batch: ScanBatch, idempotency_key: Idempotenc
                 detail = f"Idempotency-Key {idempotency_key}: was used for another batch; choose a new key"
                 raise Refused(422, "idempotency key used", detail)
             return BatchView(ids=[one.id for one, _ in pairs if one is not None], refused=refused)
-    caller.spend(len(rows))
-    with caller.server.database.writing() as connection:
+    with caller.noting_budget(), caller.server.database.writing() as connection:
+        caller.spend(connection, len(rows))
         at_time = caller.server.database.now()
         ids = add_jobs(connection, caller.organisation, SCAN, rows, at=at_time, by=caller.actor)
         note_event(

@@ -5,6 +5,8 @@ should be revoked. Every refused access is an entry of the log.
 """
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -17,9 +19,12 @@ from sourceprint.service.server import Server
 from sourceprint.service.store.outbox import note_event
 from sourceprint.service.web.problems import Refused
 
-__all__ = ["Caller", "Serving", "needs", "the_server"]
+__all__ = ["BUDGET_SPENT", "Caller", "Serving", "needs", "the_server"]
 
 _bearer = HTTPBearer(auto_error=False, description="A key of the API: `Authorization: Bearer sp_...`")
+BUDGET_SPENT = "budget spent"
+"""The title of a refusal for want of budget."""
+
 _KEY_IN_URL = re.compile(r"sp_[0-9a-f]{12}_")
 _MOST_LOGGED_REFUSALS = 60  # in a minute and for each address: a flood must not fill the log
 
@@ -56,21 +61,28 @@ class Caller:
         """The caller in entries of the log."""
         return self.key.actor
 
-    def spend(self, searches: int = 1) -> None:
-        """Count searches of the key.
+    def spend(self, connection: Connection, searches: int) -> None:
+        """Count searches of the key, inside the transaction that submits them.
 
         Raises
         ------
         Refused
-            429, if the budget of the key is spent.
+            429, if the budget of the key is spent; nothing of the transaction may be kept then.
         """
-        with self.server.database.writing() as connection:
-            if spend(connection, self.key, searches):
-                return
-            _note_refusal(self.server, connection, "budget", self.key.organisation_id, self.actor)
-        made = f"this key may make {self.key.budget} searches in all, and has made {self.key.searches}"
-        detail = f"{made}; ask for a new one"
-        raise Refused(429, "budget spent", detail)
+        if not spend(connection, self.key, searches):
+            made = f"this key may make {self.key.budget} searches in all, and has made {self.key.searches}"
+            raise Refused(429, BUDGET_SPENT, f"{made}; ask for a new one")
+
+    @contextmanager
+    def noting_budget(self) -> Iterator[None]:
+        """Enter a refusal for want of budget inside the block into the log, in a transaction of its own."""
+        try:
+            yield
+        except Refused as error:
+            if error.title == BUDGET_SPENT:
+                with self.server.database.writing() as connection:
+                    _note_refusal(self.server, connection, "budget", self.key.organisation_id, self.actor)
+            raise
 
 
 def authenticate(

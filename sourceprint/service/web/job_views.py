@@ -8,6 +8,7 @@ from fastapi import Header, Query
 from pydantic import BaseModel, Field
 from sqlalchemy import func, select
 
+from sourceprint.service.access.grants import find_grant, spend_grant
 from sourceprint.service.line.arguments import (
     AdditionArguments,
     CheckArguments,
@@ -16,7 +17,7 @@ from sourceprint.service.line.arguments import (
 )
 from sourceprint.service.line.jobs import Job, add_jobs, find_repeated
 from sourceprint.service.store.outbox import note_event
-from sourceprint.service.web.caller import Caller
+from sourceprint.service.web.caller import BUDGET_SPENT, Caller
 from sourceprint.service.web.problems import Refused
 from sourceprint.service.web.uploads import Upload
 
@@ -107,14 +108,35 @@ def submit(
     priority: int = 1,
     idempotency_key: str | None = None,
     grant_id: str | None = None,
+    searches: int = 0,
 ) -> tuple[str, bool]:
     """Add a job, with its entry in the log; return its id, and whether it is new.
 
     Raises
     ------
     Refused
-        422 if the idempotency key was used for another request.
+        422 if the idempotency key was used for another request; 429 if the budget of the key or grant is spent.
+    UnknownRightsError, GrantError
+        If the organisation holds no such grant, or it does not hold any more.
     """
+    with caller.noting_budget():
+        return _submit(
+            caller, kind, arguments, upload, reference, priority, idempotency_key, grant_id, searches=searches
+        )
+
+
+def _submit(
+    caller: Caller,
+    kind: str,
+    arguments: ScanArguments | CheckArguments | AdditionArguments,
+    upload: Upload | None,
+    reference: str,
+    priority: int,
+    idempotency_key: str | None,
+    grant_id: str | None,
+    *,
+    searches: int,
+) -> tuple[str, bool]:
     database, kept = caller.server.database, encode_arguments(arguments)
     asked = [kind, kept, reference, grant_id, "" if upload is None else upload.sha256]
     request_digest = hashlib.sha256(json.dumps(asked).encode("utf-8")).hexdigest()
@@ -130,6 +152,13 @@ def submit(
             if known is not None:
                 return known.id, False
         at = database.now()
+        if searches:  # of a new job alone: asking again for the same one costs nothing
+            caller.spend(connection, searches)
+        if grant_id is not None:
+            given = find_grant(connection, grant_id, now=at, holder_id=caller.organisation)
+            if not spend_grant(connection, given):
+                detail = f"grant {grant_id}: its {given.budget} checks are made; ask the owner for more"
+                raise Refused(429, BUDGET_SPENT, detail)
         row = {
             "arguments": kept,
             "priority": priority,

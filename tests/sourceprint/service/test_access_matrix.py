@@ -12,6 +12,7 @@ import pytest
 from sourceprint.service.access.api_keys import KeyScope
 from sourceprint.service.log_feed import LogFeed
 from tests.service_servers import TestService
+from tests.sourceprint.service.test_scans_by_http import events
 
 # The scope of each operation; the service's own description is compared with this table, not the other way round.
 SCOPES = {
@@ -136,8 +137,6 @@ def test_every_object_of_an_organisation_is_invisible_to_another(catalogued: Tes
 
 
 def test_a_key_in_a_url_is_refused_and_every_refusal_is_in_the_log(service: TestService) -> None:
-    from tests.sourceprint.service.test_scans_by_http import events
-
     with service.client("main", "scan") as client:
         key = client.headers["authorization"].removeprefix("Bearer ")
         assert client.get(f"/v1/scans?api_key={key}").status_code == 400
@@ -195,3 +194,18 @@ def test_limits_of_a_key_are_kept(sqlite_catalogued: TestService, music: Path, l
     assert [one.status_code for one in answers] == [202, 202, 429]
     assert answers[2].json()["title"] == {"rate": "too many requests", "budget": "budget spent"}[limit]
     assert len(list(sqlite_catalogued.server.folder.uploads.iterdir())) == 2
+    refused = [entry["data"] for entry in events(sqlite_catalogued) if entry["event"] == "access.refused"]
+    assert refused == ([{"reason": "budget"}] if limit == "budget" else [])
+
+
+def test_asking_again_for_the_same_job_and_a_refused_grant_cost_no_search(service: TestService, music: Path) -> None:
+    body = (music / "own.wav").read_bytes()
+    with service.client("main", "scan", "check", budget=1) as client:
+        headers = {"Idempotency-Key": "k"}
+        again = [client.post("/v1/scans", content=body, headers=headers) for _ in range(3)]
+        assert len({one.json()["id"] for one in again}) == 1
+    with service.client("main", "check", "admin", budget=2) as client:
+        assert client.post("/v1/checks?grant=none&wait=0", content=body).status_code == 404
+        made = {one["searches"] for one in client.get("/v1/keys").json()}
+        assert made == {0, 1}
+    assert len(list(service.server.folder.uploads.iterdir())) == 1
