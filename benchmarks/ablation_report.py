@@ -60,7 +60,7 @@ def tables(report: Report) -> list[Table]:
             f"n={n} queries, {report['settings']['excerpts']} excerpts under each of "
             f"{len(set(report['queries']))} conditions, of held-out sources; {strangers} queries of strangers; "
             f"{catalogue['recordings']} recordings, {catalogue['hours']:.1f} h. Index and query time are multiples "
-            f"of what ships ({bases[DEFAULT]['bytes_per_hour'] / 1e6:.2f} MB per hour, without what all recordings "
+            f"of the released settings ({bases[DEFAULT]['bytes_per_hour'] / 1e6:.2f} MB per hour, without parts that all recordings "
             f"share); processor time.{lost}",
         ),
         Table(
@@ -106,9 +106,9 @@ def pictures(report: Report, folder: Path) -> list[Picture]:
         axis.spines["left"].set_visible(False)
         axis.set_ylim(at - 0.4, -0.6)
         axis.set_xlabel("found under hard conditions, change in percentage points (bands: 95 %)")
-        axis.set_title("What each ingredient buys")
+        axis.set_title("Gain from each ingredient")
     caption = (
-        f"Change in what is found of {n} queries under {len(set(report['queries']))} hard conditions, held-out "
+        f"Change in queries found, of {n}, under {len(set(report['queries']))} hard conditions, held-out "
         "sources. Grey: no more than chance. At the right: index and query time, as multiples."
     )
     return [Picture("ablations.svg", caption)]

@@ -141,7 +141,7 @@ def _projections(job: Job, chosen: Sequence[Variant]) -> tuple[tuple[tuple[objec
 
 PART = Part(
     name="ablations",
-    title="What each ingredient buys",
+    title="Gain from each ingredient",
     question="How much does each design decision buy?",
     about=ABOUT,
     measure=measure,

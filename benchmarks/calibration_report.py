@@ -23,7 +23,7 @@ STRANGERS: Final = "other music"
 
 Row = dict[str, Any]
 
-_ESTIMATED: Final = {"p": "by decoys", "score": "by decoys, by score", "stated": "from what is stated"}
+_ESTIMATED: Final = {"p": "by decoys", "score": "by decoys, by score", "stated": "from stated rates"}
 
 
 def tables(report: Report) -> list[Table]:
@@ -86,8 +86,8 @@ def pictures(report: Report, folder: Path) -> list[Picture]:
     made.append(
         Picture(
             "calibration_reliability.svg",
-            "Share of queries that stated at most so much, where nothing is to be found. On the dashed line what is "
-            "stated comes true; in the band within a factor of three. A triangle hangs from the end of the interval "
+            "Share of queries up to each stated rate, where nothing is to be found. On the dashed line the stated rate "
+            "is true; in the band within a factor of three. A triangle hangs from the end of the interval "
             "where nothing was observed: the data reach no further.",
         )
     )
@@ -96,7 +96,7 @@ def pictures(report: Report, folder: Path) -> list[Picture]:
     made.append(
         Picture(
             "calibration_circumstances.svg",
-            "Observed over stated false matches, pieces of ten seconds, by what is searched for in which catalogue.",
+            "Observed over stated false matches, pieces of ten seconds, by query and catalogue.",
         )
     )
     with plotting.picture(folder / "calibration_discovery.svg", width=6.4, height=4.8) as (axis,):
@@ -327,7 +327,7 @@ def _draw_circumstances(axis: Axes, report: Report) -> None:
     axis.minorticks_off()
     axis.grid(axis="y", visible=False)
     axis.set(
-        xlabel="false matches observed / stated", title="False matches by what is searched for, in which catalogue"
+        xlabel="false matches observed / stated", title="False matches by query and catalogue"
     )
     for label, colour in (("stated 0.1", plotting.BLUE), ("stated 0.01", plotting.RED)):
         axis.plot([], [], color=colour, marker="o", ms=5, lw=1.3, label=label)
@@ -355,7 +355,7 @@ def _draw_discovery(axis: Axes, report: Report) -> None:
                 if estimator == "p" and one["matches"] and batch is batches[0]:
                     axis.vlines(one["level"], one["low"], one["high"], color=colour, lw=1.0, alpha=0.6, zorder=2)
     axis.plot([], [], color="black", lw=1.5, label="estimated by decoys")
-    axis.plot([], [], color="black", ls=":", lw=1.5, label="from what is stated")
+    axis.plot([], [], color="black", ls=":", lw=1.5, label="from stated rates")
     axis.set(xscale="log", yscale="log", xlim=(0.005, 1.0), ylim=(0.003, 1.0))
     axis.set(xlabel="estimated share of false matches", ylabel="true share of false matches")
     axis.set(title="False discoveries in a batch: estimated and true")

@@ -16,7 +16,7 @@ PHASES: Final = {
     "tree": "writing a tree",
     "manifest": "writing the new manifest",
     "switch": "renaming it over the old one",
-    "clean": "deleting what it no longer names",
+    "clean": "deleting files it no longer names",
     "between": "computing, between two operations on the disk",
 }
 WANTED_KILLS: Final = 300.0
@@ -88,7 +88,7 @@ def tables(report: Report) -> list[Table]:
     made = [
         Table(
             "Writers killed",
-            ("what was under way", "kills"),
+            ("operation under way", "kills"),
             [(words, str(kills["phases"].get(phase, 0))) for phase, words in PHASES.items()],
             f"{kills['runs']} processes on {kills['chains']} indexes, {kills['killed']} of them killed, "
             f"{kills['commits']} commits acknowledged, {kills['recordings']} recordings compared; "
@@ -128,7 +128,7 @@ def tables(report: Report) -> list[Table]:
     failures += [failure for row in report["faults"] for failure in row["failures"]]
     examples = [f"{_size(row['large'])}: {text}" for row in report["damage"] for text in row["examples"]]
     if failures or examples:
-        made.append(Table("What failed", ("what",), [(text,) for text in _first([*failures, *examples], 40)]))
+        made.append(Table("Failures", ("failure",), [(text,) for text in _first([*failures, *examples], 40)]))
     return made
 
 

@@ -103,7 +103,7 @@ def tables(report: Report) -> list[Table]:
         ),
     ]
     if kills["failures"]:
-        made.append(Table("What failed", ("what",), [(text,) for text in kills["failures"]]))
+        made.append(Table("Failures", ("failure",), [(text,) for text in kills["failures"]]))
     return made
 
 

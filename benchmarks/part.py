@@ -203,7 +203,7 @@ def run_command(part: Part, arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--quick", action="store_true", help="the short version: minutes, wide intervals")
     parser.add_argument("--seed", type=int, default=0, help="seed of every draw (0)")
     parser.add_argument("--jobs", type=int, default=2, help="processes (2)")
-    parser.add_argument("--cache", type=Path, default=default_cache(), help="folder for what is kept between runs")
+    parser.add_argument("--cache", type=Path, default=default_cache(), help="folder for files kept between runs")
     parser.add_argument("--out", type=Path, help="write the report there as JSON")
     parser.add_argument("--markdown", action="store_true", help="print Markdown tables")
     parser.add_argument("--pictures", type=Path, metavar="DIR", help="write the pictures there")

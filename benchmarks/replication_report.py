@@ -29,7 +29,7 @@ Row = dict[str, Any]
 _TITLES: Final = {
     "all": "Attribution of tracks that reuse the catalogue",
     "share": "By the share that is reused",
-    "transformation": "By what was done to it",
+    "transformation": "By transformation",
     "sources": "By the number of recordings it comes from",
     "layering": "By how it is put in",
 }
@@ -47,7 +47,7 @@ def tables(report: Report) -> list[Table]:
         "total off by",
     )
     note = (
-        "Boundaries: median, and what nine of ten stay within. Shares, of each recording: mean with its interval, and "
+        "Boundaries: median, and the error within which nine of ten stay. Shares, of each recording: mean with its interval, and "
         "median; one that was missed is off by all it has. Total: mean error of the reused share of the track."
     )
     made = [

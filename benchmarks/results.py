@@ -86,7 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--reports", type=Path, default=_HERE / "results", help="folder of the reports; pictures too")
     parser.add_argument("--before", type=Path, help="folder of earlier reports to compare with (REPORTS/before)")
-    parser.add_argument("--out", type=Path, default=_HERE / "RESULTS.md", help="what to write (benchmarks/RESULTS.md)")
+    parser.add_argument("--out", type=Path, default=_HERE / "RESULTS.md", help="file to write (benchmarks/RESULTS.md)")
     parser.add_argument("--readme", type=Path, help="write the headline table into this file, between its markers")
     asked = parser.parse_args(arguments)
     try:
@@ -253,7 +253,7 @@ def headline_table(reports: Mapping[str, Report]) -> str:
         (figure.name, shown(figure.value, figure.unit), figure.detail, _target(figure), _met(figure))
         for figure in figures
     ]
-    table = _markdown(("what", "measured", "how sure", "target", "met"), rows)
+    table = _markdown(("figure", "measured", "how sure", "target", "met"), rows)
     shown_parts = {name for name, _ in headlines}
     short = [name for name, report in reports.items() if report["settings"]["quick"] and name in shown_parts]
     if not short:

@@ -49,7 +49,7 @@ def _picture_by_condition(report: Report, folder: Path) -> Picture:
     with picture(path, width=5.2 * len(columns), height=0.9 + 0.19 * tallest, columns=len(columns)) as axes:
         for axis, column in zip(axes, columns, strict=True):
             _draw_column(axis, column, tallest)
-        axes[0].set_title("Excerpts of 10 s found, by what was done to them", pad=24)
+        axes[0].set_title("Excerpts of 10 s found, by distortion", pad=24)
         _legend(axes[0], report)
     return Picture(path.name, "Share of distorted ten-second excerpts for which the right recording was reported.")
 

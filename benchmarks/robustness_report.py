@@ -89,7 +89,7 @@ def tables(report: Report) -> list[Table]:
     first = (
         f"Held-out: {held} sources that the projection that ships does not know; development: {rest} others. Found and "
         f"95 % interval in percent of n. Limit: {DEFAULT_FALSE_PER_1000H:g} false match per 1 000 h. Errors: medians "
-        "of what was found."
+        "of the matches."
     )
     for group, title in GROUPS.items():
         rows = [row for row in report["conditions"] if row["group"] == group]
@@ -207,7 +207,7 @@ def _remarks(rows: Sequence[Row]) -> Iterable[str]:
         if row["all"]["found"] > row["first"]:
             yield f"{name}: {row['all']['found'] - row['first']} found, but not first."
         if row["only_also_fits"]:
-            yield f"{name}: {row['only_also_fits']} only named as fitting as well as what was reported."
+            yield f"{name}: {row['only_also_fits']} only named as fitting as well as the reported match."
         if row["target"] is not None and row["target"] != row["held_out_target"] and row["met"] is False:
             yield f"{name}: of all sources {_whole_percent(row['all'])} %, {100 * row['target']:.0f} were promised."
         if "both_found" in row:
@@ -291,7 +291,7 @@ def _wrong_table(report: Report) -> Table:
     rows = [
         [one["played"], one["reported"], str(one["times"]), ", ".join(one["conditions"])] for one in report["wrong"]
     ]
-    note = "They may share material with what was played; listen."
+    note = "They may share material with the query; listen."
     if report["left_out"]:
         note += " Not in the catalogue, as they could not be described: " + "; ".join(report["left_out"]) + "."
     return Table("Other recordings that were reported", ("played", "reported", "times", "conditions"), rows, note)

@@ -24,7 +24,7 @@ _WORDS: Final = {
     "import again": "import again: nothing changes",
     "import changes": "import with one recording of a hundred changed",
     "export": "export",
-    "import export": "import of what was exported: nothing changes",
+    "import export": "import of an export: nothing changes",
     "check": "check of the whole catalogue",
     "import spreadsheet": "import from one spreadsheet",
     "attribute": "attribution",
@@ -32,7 +32,7 @@ _WORDS: Final = {
     "statement": "statement, computed and kept",
     "statement again": "statement again: the one that is kept",
     "write": "statement written in all formats",
-    "audit": "audit of what was written",
+    "audit": "audit of the statement",
     **{name: f"statement of month {number} of {len(MONTHS)}, computed and kept" for name, number in MONTHS.items()},
 }
 _OF_SEGMENTS: Final = frozenset(
@@ -77,10 +77,10 @@ def figures(report: Report) -> list[Figure]:
 
 def tables(report: Report) -> list[Table]:
     """Return the tables."""
-    header = ("step", "database", "of", "time, s", "processor, s", "peak, MB", "of it, MB", "load", "what came of it")
+    header = ("step", "database", "of", "time, s", "processor, s", "peak, MB", "of it, MB", "load", "outcome")
     made = [
         Table(
-            "What each step takes",
+            "Cost of each step",
             header,
             [
                 (
@@ -102,7 +102,7 @@ def tables(report: Report) -> list[Table]:
     ]
     failures = [(_WORDS[row["step"]], row["database"], text) for row in report["steps"] for text in row["failures"]]
     if failures:
-        made.append(Table("What failed", ("step", "database", "what"), failures))
+        made.append(Table("Failures", ("step", "database", "failure"), failures))
     return made
 
 

@@ -136,7 +136,7 @@ def _costs(report: Report) -> Table:
         "open, s", "private, MB", "mapped, MB",
     )  # fmt: skip
     note = "Build: recordings drawn and added since the size before. Add: audio files, as `sourceprint add` does."
-    return Table("What the index costs", header, rows, note)
+    return Table("Size of the index", header, rows, note)
 
 
 def _times(report: Report) -> Table:
@@ -183,7 +183,7 @@ def _extrapolation(report: Report) -> Table:
     """Fit a power law to the two parts that grow, over the sizes from 3 000 on, and carry it to a million."""
     fitted = [one for one in report["sizes"] if one["recordings"] >= 3_000] or report["sizes"]
     if len(fitted) < 2:
-        return Table("A million recordings", ("what", "value"), [], "Needs at least two sizes.")
+        return Table("A million recordings", ("quantity", "value"), [], "Needs at least two sizes.")
     rows = []
     for kind in _KINDS:
         total = _per_track(fitted[-1], kind, "fingerprint")
@@ -200,7 +200,7 @@ def _extrapolation(report: Report) -> Table:
         "A machine that keeps the index in its page cache needs that much memory; from an SSD, lists and landmarks are "
         "read at every query. Beyond, shards by recording on several machines use the same segments."
     )
-    return Table("A million recordings, extrapolated", ("what", "value", "from"), rows, note)
+    return Table("A million recordings, extrapolated", ("quantity", "value", "from"), rows, note)
 
 
 def _reader(kind: str, part: str) -> Callable[[dict[str, Any]], float]:

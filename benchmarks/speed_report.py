@@ -130,13 +130,13 @@ def tables(report: Report) -> list[Table]:
         for figure in figures(report)
     ]
     return [
-        Table("What was promised, and the rest at a glance", ("what", "measured", "beside", "target", "met"), promised),
+        Table("Targets and other figures at a glance", ("figure", "measured", "beside", "target", "met"), promised),
         _formats_table(report, minutes),
         _stages_table(report),
-        Table("Memory at its peak", ("what", "MB"), [(what, f"{mb:.0f}") for what, mb in report["memory"].items()]),
+        Table("Memory at its peak", ("process", "MB"), [(what, f"{mb:.0f}") for what, mb in report["memory"].items()]),
         Table(
             "From nothing to an answer, elapsed",
-            ("what", "seconds"),
+            ("command", "seconds"),
             [(what, f"{seconds:.2f}") for what, seconds in report["start"].items()],
             f"The track lasts {minutes:g} min. Libraries and index lie in the disk cache.",
         ),
@@ -203,7 +203,7 @@ def _stages_table(report: Report) -> Table:
         ("stage", *(WHAT[what] for what in kinds)),
         rows,
         "Queries get twice the landmarks of references, three time scales, and a second search of the reversed query. "
-        '"decision" includes explaining away. "other": opening, joining pieces, what no stage claims.',
+        '"decision" includes explaining away. "other": opening, joining pieces, the rest.',
     )
 
 
@@ -229,8 +229,8 @@ def _jobs_table(report: Report) -> Table:
         "Several jobs: adding, start and writing included, elapsed",
         ("jobs", "x real time", "times one job", "times one process of plain arithmetic"),
         rows,
-        f"{runs[0]['audio_seconds'] / 3600:.1f} h in {report['jobs']['files']} files. The last column is what the "
-        "machine had to give at that moment: other work on it shows there too.",
+        f"{runs[0]['audio_seconds'] / 3600:.1f} h in {report['jobs']['files']} files. The last column is the speed that the "
+        "machine had at that moment: other work on it shows there too.",
     )
 
 
@@ -291,7 +291,7 @@ def _draw_stages(report: Report, folder: Path) -> Picture:
     return Picture(
         "speed-stages.svg",
         "Share of processor time by stage. Grey is decoding and resampling, blue the fingerprint, orange and green the "
-        "search and what decides on it.",
+        "search and decision.",
     )
 
 
@@ -334,7 +334,7 @@ def _draw_formats(report: Report, folder: Path) -> Picture:
         axis.set_ylim(-0.9, len(formats) - 0.2)
         axis.set_yticks(range(len(formats)), [name for name, _ in formats])
         axis.set_xlabel("seconds of audio per second of one core (logarithmic)")
-        axis.set_title("Adding a recording, and what its decoder alone would take")
+        axis.set_title("Adding a recording, and its decoder alone")
         ticks = [step * 10**power for power in range(1, 6) for step in (1, 2, 5) if low < step * 10**power < high]
         axis.set_xticks(ticks, [str(tick) for tick in ticks])
         axis.minorticks_off()
@@ -359,5 +359,5 @@ def _draw_index(report: Report, folder: Path) -> Picture:
         axis.set_xlim(0, 1.15 * parts[0][1] / index["hours"] / 1e6)
         axis.grid(visible=False, axis="y")
         axis.set_xlabel("MB per hour of catalogue")
-        axis.set_title(f"What an hour of catalogue takes on disk: {index['bytes_per_hour'] / 1e6:.2f} MB")
+        axis.set_title(f"An hour of catalogue on disk: {index['bytes_per_hour'] / 1e6:.2f} MB")
     return Picture("speed-index.svg", "Bytes of the index by part, per hour of catalogue; the target is 3 MB.")

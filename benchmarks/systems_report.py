@@ -155,7 +155,7 @@ def _by_kind(report: Report) -> Table:
     if unreadable:
         notes.append(f"{len(unreadable)} pair(s) could not be read and count as not found: {', '.join(unreadable)}.")
     others = "others: other recordings that were reported, over all pairs of the row."
-    return Table("What was found, by kind", header, rows, " ".join([*notes, others]))
+    return Table("Found, by kind", header, rows, " ".join([*notes, others]))
 
 
 def _by_system(report: Report) -> Table:
@@ -193,7 +193,7 @@ def _agreement(report: Report) -> Table:
         f"In place: the middle of the passage lies within {settings['diagonal_seconds']:g} s of "
         f"{'the line that the list gives' if told else diagonal}. "
         f"Pitch right: within {settings['same_cents']:g} cents of the expected pitch; semitones: as near to another "
-        "whole semitone, as every second pitch drawn blindly would be. Medians over what the standard search found."
+        "whole semitone, as every second pitch drawn blindly would be. Medians over the matches of the standard search."
     )
     return Table("Where it was found: agreement in time and pitch", header, rows, note)
 
@@ -264,8 +264,8 @@ def _every_pair(rows: Sequence[Mapping[str, Any]]) -> Table:
         for row in sorted(rows, key=lambda row: (row["kind"], row["system"], row["output"]))
     ]  # fmt: skip
     note = (
-        "Score of the source's best passage, and how many as good chance would make in 1 000 hours; in brackets what "
-        "is below the threshold and was not reported, - where there is nothing above what chance makes in an hour."
+        "Score of the source's best passage, and how many as good chance would make in 1 000 hours; in brackets "
+        "scores below the threshold, which were not reported, - where nothing is above the best chance passage of an hour."
     )
     return Table("Every pair", header, listed, note)
 

@@ -23,8 +23,8 @@ Row = dict[str, Any]
 _TITLES: Final = {
     "all": "Recordings switched on and off",
     "period": "By seconds on and off",
-    "gap": "By what is in the gaps",
-    "transformation": "By what was done to it",
+    "gap": "By content of the gaps",
+    "transformation": "By transformation",
     "mix": "At once",
 }
 _AT_ONCE: Final = "at once"
@@ -73,11 +73,11 @@ def figures(report: Report) -> list[Figure]:
     long = known["all", f"on for {LONG_SECONDS:g} s and more"]
     detail = f"{everything['found']} recordings in turns of 0.5 to 8 s"
     return [
-        Figure("claimed beyond what is on, mean", everything["beyond_mean"], "points", "lower", detail,
+        Figure("claimed beyond the true ranges, mean", everything["beyond_mean"], "points", "lower", detail,
                MOST_BEYOND_MEAN_POINTS),
-        Figure("claimed beyond what is on, worst", everything["beyond_worst"], "points", "lower", detail,
+        Figure("claimed beyond the true ranges, worst", everything["beyond_worst"], "points", "lower", detail,
                MOST_BEYOND_POINTS),
-        Figure("not claimed of what is on for 2 s and more, mean", long["short_mean"], "points", "lower",
+        Figure("not claimed of true ranges of 2 s and more, mean", long["short_mean"], "points", "lower",
                f"{long['found']} recordings, worst {_number(long['short_worst'])}", MOST_SHORT_MEAN_POINTS),
     ]  # fmt: skip
 

@@ -176,7 +176,7 @@ def _decision(found: ResultMatch, policy: GatePolicy, day: date) -> Decision:
 def _near_limit(found: ResultMatch, policy: GatePolicy, day: date) -> Decision:
     as_match = _decision(found, policy, day)
     rate = float(f"{found.false_per_1000h:.2g}")
-    reason = f"weaker than what is claimed: about {rate:g} such in 1 000 h by chance"
+    reason = f"below the limit of a match: about {rate:g} such in 1 000 h by chance"
     if as_match.action == PASS:
         return replace(as_match, reason=reason, near_limit=True)
     return Decision(found, REVIEW, "near_limit", reason=reason, near_limit=True)

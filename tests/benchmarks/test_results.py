@@ -70,7 +70,7 @@ def test_figures_have_sensible_digits(value: float | None, unit: str, text: str)
 def test_headline_table_holds_what_is_promised_and_whether_it_is_met() -> None:
     reports = {"alpha": a_report("alpha", found=99), "beta": a_report("beta")}
     assert headline_table(reports) == (
-        "| what | measured | how sure | target | met |\n"
+        "| figure | measured | how sure | target | met |\n"
         "| --- | ---: | ---: | ---: | ---: |\n"
         "| alpha: found | 99 % | n=100 | >= 98 % | yes |\n"
         "| alpha: false | 0 | 5.3 h | <= 0 | yes |\n"

@@ -119,7 +119,7 @@ def test_what_misses_the_limit_by_little_is_for_review_and_stays_out_of_the_matc
     rate = near["passages"][0]["false_per_1000h"]
     assert near["recording_id"] == "s2"
     assert 1 < rate <= 1000
-    assert near["policy_reason"] == f"weaker than what is claimed: about {rate:.2g} such in 1 000 h by chance"
+    assert near["policy_reason"] == f"below the limit of a match: about {rate:.2g} such in 1 000 h by chance"
     # A scan of the same file has no match, and the same digest of the settings.
     scanned = json.loads(run("match", faint, "--jsonl", index=shared).stdout)
     assert (scanned["status"], scanned["matches"]) == ("no_match", [])

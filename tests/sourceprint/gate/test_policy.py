@@ -378,7 +378,7 @@ def decided_near(by: GatePolicy, rate: float = 32.19, *, day: date = DAY, **chan
 
 
 def test_what_misses_the_limit_by_little_is_for_review_and_never_blocks() -> None:
-    weak = "weaker than what is claimed: about 32 such in 1 000 h by chance"
+    weak = "below the limit of a match: about 32 such in 1 000 h by chance"
     assert decided_near(default_policy()) == ("review", "near_limit", weak)
     assert decided_near(policy(f"{RULE}min_confidence = 0")) == ("review", "near_limit", weak)
     assert decided_near(default_policy(), 999.6)[2].endswith("about 1000 such in 1 000 h by chance")

@@ -207,7 +207,7 @@ def near_the_limit(*claimed: dict[str, Any], name: str = "near.wav") -> Verdict:
 
 def test_what_is_near_the_limit_is_told_in_every_format_and_is_no_match_in_any() -> None:
     weak = (
-        "3.4 s of green-2, confidence 0.9: near_limit: weaker than what is claimed: about 32 such in 1 000 h by chance"
+        "3.4 s of green-2, confidence 0.9: near_limit: below the limit of a match: about 32 such in 1 000 h by chance"
     )
     of = report(near_the_limit(), near_the_limit(match("red-1", 0.9999), name="both.wav"))
     assert rendered(of, "text").decode().splitlines() == [
@@ -220,7 +220,7 @@ def test_what_is_near_the_limit_is_told_in_every_format_and_is_no_match_in_any()
     for file in (first, second):
         (near,) = file["near_limit"]
         assert (near["recording_id"], near["decision"], near["policy_rule"]) == ("green-2", "review", "near_limit")
-        assert near["policy_reason"].startswith("weaker than what is claimed: about 32 such")
+        assert near["policy_reason"].startswith("below the limit of a match: about 32 such")
         assert near["passages"][0]["false_per_1000h"] == 32.19
     assert [len(read_result(file).matches) for file in (first, second)] == [0, 1]  # readers of results leave it
     assert rendered(of, "github").decode().splitlines() == [
