@@ -60,8 +60,8 @@ def tables(report: Report) -> list[Table]:
             f"n={n} queries, {report['settings']['excerpts']} excerpts under each of "
             f"{len(set(report['queries']))} conditions, of held-out sources; {strangers} queries of strangers; "
             f"{catalogue['recordings']} recordings, {catalogue['hours']:.1f} h. Index and query time are multiples "
-            f"of the released settings ({bases[DEFAULT]['bytes_per_hour'] / 1e6:.2f} MB per hour, without parts that all recordings "
-            f"share); processor time.{lost}",
+            f"of the released settings ({bases[DEFAULT]['bytes_per_hour'] / 1e6:.2f} MB per hour, without "
+            f"parts that all recordings share); processor time.{lost}",
         ),
         Table(
             "Found by condition, percent",

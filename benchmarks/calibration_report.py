@@ -326,9 +326,7 @@ def _draw_circumstances(axis: Axes, report: Report) -> None:
     axis.set_xticks([0.03, 0.1, 1 / 3, 1, 3, 10, 30, 100], ["0.03", "0.1", "1/3", "1", "3", "10", "30", "100"])
     axis.minorticks_off()
     axis.grid(axis="y", visible=False)
-    axis.set(
-        xlabel="false matches observed / stated", title="False matches by query and catalogue"
-    )
+    axis.set(xlabel="false matches observed / stated", title="False matches by query and catalogue")
     for label, colour in (("stated 0.1", plotting.BLUE), ("stated 0.01", plotting.RED)):
         axis.plot([], [], color=colour, marker="o", ms=5, lw=1.3, label=label)
     axis.legend(loc="upper left", bbox_to_anchor=(0.0, -0.1), ncols=2, fontsize=8.5)

@@ -229,8 +229,8 @@ def _jobs_table(report: Report) -> Table:
         "Several jobs: adding, start and writing included, elapsed",
         ("jobs", "x real time", "times one job", "times one process of plain arithmetic"),
         rows,
-        f"{runs[0]['audio_seconds'] / 3600:.1f} h in {report['jobs']['files']} files. The last column is the speed that the "
-        "machine had at that moment: other work on it shows there too.",
+        f"{runs[0]['audio_seconds'] / 3600:.1f} h in {report['jobs']['files']} files. The last column is the "
+        "speed that the machine had at that moment: other work on it shows there too.",
     )
 
 

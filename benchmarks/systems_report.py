@@ -264,8 +264,8 @@ def _every_pair(rows: Sequence[Mapping[str, Any]]) -> Table:
         for row in sorted(rows, key=lambda row: (row["kind"], row["system"], row["output"]))
     ]  # fmt: skip
     note = (
-        "Score of the source's best passage, and how many as good chance would make in 1 000 hours; in brackets "
-        "scores below the threshold, which were not reported, - where nothing is above the best chance passage of an hour."
+        "Score of the source's best passage, and how many as good chance would make in 1 000 hours; in brackets scores "
+        "below the threshold, which were not reported, - where nothing is above the best chance passage of an hour."
     )
     return Table("Every pair", header, listed, note)
 
