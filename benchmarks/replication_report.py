@@ -48,7 +48,8 @@ def tables(report: Report) -> list[Table]:
     )
     note = (
         "Boundaries: median, and the error within which nine of ten stay. Shares, of each recording: mean with its "
-        "interval, and median; one that was missed is off by all it has. Total: mean error of the reused share of the track."
+        "interval, and median; one that was missed is off by all it has. Total: mean error of the reused share of "
+        "the track."
     )
     made = [
         Table(title, header, [_cells(row) for row in _rows_of(report, way)], note if way == "all" else "")
