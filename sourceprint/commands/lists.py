@@ -105,8 +105,6 @@ def reading_of(index: Path | None, options: ListOptions, *, only_paths: bool = F
     ----------
     index : Path or None
         Folder of the index, where one is used.
-    options : ListOptions
-        As `list_options` gave them.
     only_paths : bool
         Whether the lists are of tracks.
     """

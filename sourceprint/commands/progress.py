@@ -49,8 +49,6 @@ class Teller:
 
     Parameters
     ----------
-    bar : tqdm
-        The bar.
     quiet : bool
         Whether notes are left out.
     line : callable, optional
@@ -144,8 +142,6 @@ def progress(
         Units in all, if that is known.
     quiet : bool
         Show no bar, and no notes either.
-    unit : str
-        Unit of the count.
     unit_scale : bool
         Whether large numbers are shortened, as in 3.2 MB.
     in_lines : bool

@@ -23,8 +23,6 @@ def reference(program: click.Group, sections: Mapping[str, Sequence[click.Comman
 
     Parameters
     ----------
-    program : click.Group
-        The command as a whole.
     sections : mapping
         Its commands by purpose; groups among them are followed by their own.
     """

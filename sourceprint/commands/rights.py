@@ -205,10 +205,11 @@ def show(key: str, rights: str | None, revision: int | None, as_json: bool) -> N
 
     with Database.open(rights_place(rights)).reading() as connection:
         found, history = rights_under_key(connection, key, revision=revision)
+    document = rights_to_json(found, key, history=history)
     if as_json:
-        print_json(rights_to_json(found, key, history=history), lines=False)
+        print_json(document, lines=False)
     else:
-        click.echo(show_rights(found, key, history=history), nl=False)
+        click.echo(show_rights(document), nl=False)
 
 
 @rights.command()

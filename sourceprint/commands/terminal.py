@@ -319,8 +319,6 @@ def final_report(
 
     Parameters
     ----------
-    run : ResumableRun
-        Run of the block.
     text : callable
         Returns a report as text for people, which goes to stderr.
     as_json : bool

@@ -195,11 +195,6 @@ def read_values(
 
     Parameters
     ----------
-    value : mapping
-        The table.
-    keys : mapping of str to Key
-    where : Location
-        Of the table.
     others : tuple of str
         Keys that are known, and read elsewhere.
     """
@@ -247,14 +242,7 @@ def read_record(kind: type[R], value: Any, where: Location) -> R | None:
 
 
 def document_of(record: LicenceTable, currency: str) -> dict[str, Any]:
-    """Return a record as the table that `read_record` reads, in plain types; keys that have their default are left out.
-
-    Parameters
-    ----------
-    record : LicenceTable
-    currency : str
-        Of the licence.
-    """
+    """Return a record as the table that `read_record` reads, in plain types, without keys that have their default."""
     values = ((name, key, getattr(record, key.field)) for name, key in keys_of(type(record)).items())
     return {name: key.write(value, currency) for name, key, value in values if key.stated or value != key.default}
 

@@ -37,9 +37,6 @@ def acting(database: Database, by: str | None, *, backdate: str = "") -> Databas
 
     Parameters
     ----------
-    database : Database
-    by : str or None
-        Acting person; None is the name in the environment.
     backdate : str
         Reason for another name or a day in the past; "" without one.
 

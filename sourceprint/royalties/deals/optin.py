@@ -80,17 +80,8 @@ def opt_report(
 
     Parameters
     ----------
-    connection : Connection
-        Inside a transaction of `Database`.
-    purpose : str
-        Of `sourceprint.royalties.rights.licences.PURPOSES`.
-    territory : str
-        Country code or "Worldwide".
-    day : date
     recording_ids : iterable of str
         Recordings to report; none means all with a choice.
-    revision : int or None
-        Revision to read; None is the latest.
 
     Raises
     ------

@@ -35,7 +35,6 @@ def spans_due(kind: str, valid_from: date, valid_to: date | None, period: Period
         month, quarter, year, or term: the licence from its first day to its last.
     valid_from, valid_to : date
         First and last day of the licence; None is open.
-    period : Period
 
     Examples
     --------

@@ -51,10 +51,6 @@ def opted_out(rights: Rights, recording_id: str, work_id: str, purpose: str, ter
         With the choices of the recording and the work, and their shares.
     recording_id, work_id : str
         Either may be "", and is left out then.
-    purpose : str
-        Of `sourceprint.royalties.rights.licences.PURPOSES`.
-    territory : str
-        Country code or "Worldwide".
     day : date
         Of generation, or of training.
     """

@@ -180,7 +180,6 @@ def usages_before(
 
     Parameters
     ----------
-    licences : mapping of str to Licence
     day : date
         Last day of the statement.
     earlier : iterable of (date, mapping)

@@ -110,7 +110,6 @@ def check_rights(records: Records, *, index_ids: Mapping[str, str] | None = None
 
     Parameters
     ----------
-    records : Records
     index_ids : mapping of str to str, or None
         Ids in the index with their ISRCs, "" where there is none. None leaves the comparison out.
 
@@ -163,8 +162,6 @@ def check_shares(kind: str, shares: Iterable[Share], parties: Mapping[str, str])
         "recording" or "work".
     shares : iterable of Share
         All of one subject, in any order.
-    parties : mapping of str to str
-        Names by id.
     """
     of_right: dict[str, list[Share]] = {}
     for share in sorted(shares, key=lambda share: (share.right, share.id)):

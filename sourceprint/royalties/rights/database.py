@@ -199,17 +199,6 @@ class Database:
     ) -> Iterator[Change]:
         """Yield a change to the records of rights; the block commits as a whole or not at all.
 
-        Parameters
-        ----------
-        source : str
-            Imported file, or command.
-        digest : str
-            "sha256:..." of the source, or "".
-        by : str or None
-            Author; None asks `actor`.
-        now : datetime or None
-            Time with a time zone; None is now.
-
         Raises
         ------
         RightsDatabaseError

@@ -90,8 +90,6 @@ def apply_records(change: Change, table: Table, rows: Iterable[Mapping[str, obje
     ----------
     change : Change
         The transaction; its revision is made if anything differs.
-    table : Table
-        Of `schema.VERSIONED`.
     rows : iterable of mapping
         `id` and every column of the record; each id once.
 

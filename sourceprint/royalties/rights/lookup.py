@@ -34,14 +34,6 @@ _TOLD = ("since", "made_at", "made_by", "source", "until", "ended_at", "ended_by
 def rights_to_json(rights: Rights, key: str, *, history: Iterable[Version] = ()) -> dict[str, Any]:
     """Return the records on file under a key as plain JSON types; shares in millionths, times in milliseconds.
 
-    Parameters
-    ----------
-    rights : Rights
-    key : str
-        Id, ISRC, ISWC, or id in the index.
-    history : iterable of Version
-        Versions of the record, oldest first.
-
     Raises
     ------
     UnknownRightsError
@@ -232,10 +224,6 @@ def rights_under_key(
 
     Parameters
     ----------
-    connection : Connection
-        Inside a transaction of `Database`.
-    key : str
-        Id, ISRC, ISWC, or id in the index.
     revision : int or None
         Revision to read; None is the latest. The history is always whole.
 

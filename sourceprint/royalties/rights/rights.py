@@ -161,14 +161,10 @@ def load_rights(
 
     Parameters
     ----------
-    connection : Connection
-        Inside a transaction of `Database`.
     index_ids, isrcs, recording_ids, work_ids : iterable of str
         Unknown ones are ignored. An index id is the `recording_id` of a scan result (`asset_id` in their version 1).
     licensee : str
         Id of a party; "" reads no licences.
-    revision : int or None
-        Revision to read; None is the latest.
     owners : bool
         Whether to read the parties that shares name, which are as many as all other records. A comparison of shares
         needs only their ids.
@@ -231,10 +227,6 @@ def all_records(
     ----------
     connection : Connection
         Inside a transaction of `Database`, which has to last until all records are read.
-    table : Table
-        Of `schema.VERSIONED`.
-    revision : int or None
-        Revision to read; None is the latest.
     by : str
         Text column to sort by instead, ties by id: `work_id` yields the shares of works one work after another.
 

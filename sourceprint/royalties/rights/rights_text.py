@@ -4,7 +4,6 @@
 and shares with their sums.
 """
 
-from collections.abc import Iterable
 from typing import Any
 
 from fingerprint.errors import printable
@@ -13,10 +12,7 @@ from sourceprint.identifiers.isni import format_isni
 from sourceprint.identifiers.isrc import format_isrc
 from sourceprint.identifiers.iswc import format_iswc
 from sourceprint.royalties.percentages import format_percent
-from sourceprint.royalties.rights.history import Version
 from sourceprint.royalties.rights.licence_toml import licence_of, licence_toml
-from sourceprint.royalties.rights.lookup import rights_to_json
-from sourceprint.royalties.rights.rights import Rights
 from sourceprint.royalties.rights.share_sums import territories_text
 from sourceprint.royalties.territories import Territories
 from sourceprint.text.tables import exact_clock
@@ -24,23 +20,8 @@ from sourceprint.text.tables import exact_clock
 __all__ = ["show_rights"]
 
 
-def show_rights(rights: Rights, key: str, *, history: Iterable[Version] = ()) -> str:
-    """Return the records on file under a key as text, with a line break at the end.
-
-    Parameters
-    ----------
-    rights : Rights
-    key : str
-        Id, ISRC, ISWC, or id in the index.
-    history : iterable of Version
-        Versions of the record, oldest first.
-
-    Raises
-    ------
-    UnknownRightsError
-        If nothing is on file under the key.
-    """
-    document = rights_to_json(rights, key, history=history)
+def show_rights(document: dict[str, Any]) -> str:
+    """Return records on file, as `rights_to_json` has them, as text with a line break at the end."""
     blocks = [block for found in document["found"] for block in _LAYOUTS[found["kind"]](found)]
     blocks.append(_block("history", [_version(one) for one in document["history"]]))
     return "\n".join(printable(line) for block in blocks for line in block) + "\n"

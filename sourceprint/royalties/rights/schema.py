@@ -9,6 +9,8 @@ Uses, events, scans, usage reports and statements are only added to. The chain
 rows on file have that default in a column that is added later.
 """
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     Column,
@@ -43,120 +45,102 @@ metadata = MetaData(
 
 _Big = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows by itself only in INTEGER columns
 
+
+def _texts(*names: str) -> list[Column[Any]]:
+    return [Column(name, Text, nullable=False) for name in names]
+
+
+def _fixed(length: int, *names: str) -> list[Column[Any]]:
+    """Return columns of short texts: days YYYY-MM-DD have 10 characters, times like 2026-11-22T10:00:00Z 20."""
+    return [Column(name, String(length), nullable=False) for name in names]
+
+
+def _made() -> list[Column[Any]]:
+    return [*_fixed(20, "made_at"), *_texts("made_by")]
+
+
+def _number(name: str = "row_id") -> Column[int]:
+    return Column(name, _Big, primary_key=True, autoincrement=True)
+
+
 revision = Table(
     "revision",
     metadata,
     Column("id", Integer, primary_key=True),
-    Column("made_at", String(20), nullable=False),  # 2026-11-22T10:00:00Z
-    Column("made_by", Text, nullable=False),
-    Column("source", Text, nullable=False),  # imported file, or command
-    Column("digest", String(71), nullable=False),  # sha256:... of the source, or ""
+    *_made(),
+    *_texts("source"),  # imported file, or command
+    *_fixed(71, "digest"),  # sha256:... of the source, or ""
 )
 
 
-def _versioned(name: str, *columns: Column, lookups: tuple[str, ...] = ()) -> Table:  # type: ignore[type-arg]
+def _versioned(name: str, *columns: Column[Any], lookups: tuple[str, ...] = ()) -> Table:
     """Return a table of versioned records; `id` is the record's own id, a text."""
-    table = Table(
-        name,
-        metadata,
-        Column("row_id", _Big, primary_key=True, autoincrement=True),
-        Column("id", Text, nullable=False),
-        *columns,
-        Column("since", Integer, ForeignKey("revision.id"), nullable=False),
-        Column("until", Integer, ForeignKey("revision.id"), nullable=True),
-    )
+    since = Column("since", Integer, ForeignKey("revision.id"), nullable=False)
+    until = Column("until", Integer, ForeignKey("revision.id"), nullable=True)
+    table = Table(name, metadata, _number(), *_texts("id"), *columns, since, until)
     # One current row per record: two imports at once cannot both win.
     current = text("until IS NULL")
     Index(f"uq_{name}_current", table.c.id, unique=True, sqlite_where=current, postgresql_where=current)
-    Index(f"ix_{name}_id", table.c.id)
-    for lookup in (*lookups, "since", "until"):
+    for lookup in ("id", *lookups, "since", "until"):
         Index(f"ix_{name}_{lookup}", table.c[lookup])
     return table
 
 
-party = _versioned(
-    "party",
-    Column("name", Text, nullable=False),
-    Column("ipi", Text, nullable=False),
-    Column("isni", Text, nullable=False),
-    Column("dpid", Text, nullable=False),
-)
+def _validity() -> list[Column[Any]]:
+    return [*_texts("included", "excluded"), *_fixed(10, "valid_from", "valid_to")]  # territories, days; "" is open
+
+
+def _shares(name: str, subject: str) -> Table:
+    right = Column("right", Text, nullable=False, quote=True)  # a keyword of SQL
+    millionths = Column("millionths", Integer, nullable=False)
+    columns: list[Column[Any]] = [*_texts(subject, "party_id"), right, millionths, *_validity(), *_texts("role")]
+    return _versioned(name, *columns, lookups=(subject, "party_id"))
+
+
+# Lists in a text (artists, writers, tags, purposes, territories) are joined by |. "" is not known, or open.
+party = _versioned("party", *_texts("name", "ipi", "isni", "dpid"))
 recording = _versioned(
     "recording",
-    Column("title", Text, nullable=False),
-    Column("subtitle", Text, nullable=False),
-    Column("artists", Text, nullable=False),  # joined by |
-    Column("isrc", Text, nullable=False),
-    Column("label", Text, nullable=False),
-    Column("duration_ms", BigInteger, nullable=True),
-    Column("index_id", Text, nullable=False),
-    Column("vocals", Text, nullable=False),
-    Column("tags", Text, nullable=False),  # sorted, joined by |
+    *_texts("title", "subtitle", "artists", "isrc", "label"),
+    Column("duration_ms", BigInteger),
+    *_texts("index_id", "vocals", "tags"),
     lookups=("isrc", "index_id"),
 )
 work = _versioned(
     "work",
-    Column("title", Text, nullable=False),
-    Column("iswc", Text, nullable=False),
-    Column("writers", Text, nullable=False),  # joined by |
+    *_texts("title", "iswc", "writers"),
     Column("disputed", Text, nullable=False, server_default=text("''")),
     lookups=("iswc",),
 )
 # The id of a link joins the linked ids: "recording_id\twork_id", "recording_id\tstart_ms\tend_ms\tpart_id".
 recording_work = _versioned(
     "recording_work",
-    Column("recording_id", Text, nullable=False),
-    Column("work_id", Text, nullable=False),
-    Column("weight_millionths", Integer, nullable=True),
+    *_texts("recording_id", "work_id"),
+    Column("weight_millionths", Integer),
     lookups=("recording_id", "work_id"),
 )
 recording_part = _versioned(
     "recording_part",
-    Column("recording_id", Text, nullable=False),
-    Column("part_id", Text, nullable=False),
+    *_texts("recording_id", "part_id"),
     Column("start_ms", BigInteger, nullable=False),
     Column("end_ms", BigInteger, nullable=False),
     lookups=("recording_id",),
 )
-
-
-def _share_columns(subject: str) -> list[Column]:  # type: ignore[type-arg]
-    return [
-        Column(subject, Text, nullable=False),
-        Column("party_id", Text, nullable=False),  # "" where unknown
-        Column("right", Text, nullable=False, quote=True),  # "right" is a keyword of SQL
-        Column("millionths", Integer, nullable=False),
-        Column("included", Text, nullable=False),  # territories, sorted, joined by |
-        Column("excluded", Text, nullable=False),
-        Column("valid_from", String(10), nullable=False),  # YYYY-MM-DD, "" is open
-        Column("valid_to", String(10), nullable=False),
-        Column("role", Text, nullable=False),
-    ]
-
-
-master_share = _versioned("master_share", *_share_columns("recording_id"), lookups=("recording_id", "party_id"))
-work_share = _versioned("work_share", *_share_columns("work_id"), lookups=("work_id", "party_id"))
+master_share = _shares("master_share", "recording_id")
+work_share = _shares("work_share", "work_id")
 licence = _versioned(
     "licence",
-    Column("licensor", Text, nullable=False),
-    Column("licensee", Text, nullable=False),
-    Column("document", Text, nullable=False),  # canonical JSON of the licence as written
-    Column("digest", String(71), nullable=False),
+    *_texts("licensor", "licensee", "document"),  # canonical JSON of the licence as written
+    *_fixed(71, "digest"),
     lookups=("licensee",),
 )
 # An owner's choice for recordings or works: "in" or "out", for some purposes, territories and days.
 opt = _versioned(
     "opt",
-    Column("subject", Text, nullable=False),  # recording, isrc, work, iswc, party
-    Column("subject_id", Text, nullable=False),
-    Column("choice", Text, nullable=False),  # in, out
-    Column("purposes", Text, nullable=False),  # sorted, joined by |; "" is every purpose
-    Column("included", Text, nullable=False),
-    Column("excluded", Text, nullable=False),
-    Column("valid_from", String(10), nullable=False),
-    Column("valid_to", String(10), nullable=False),
-    Column("weight_millionths", BigInteger, nullable=True),  # in the pool of a licence for training
-    Column("reason", Text, nullable=False),
+    *_texts("subject", "subject_id", "choice", "purposes"),  # "" is every purpose
+    *_validity(),
+    Column("weight_millionths", BigInteger),  # in the pool of a licence for training
+    *_texts("reason"),
     lookups=("subject_id",),
 )
 
@@ -167,27 +151,25 @@ attribution = Table(
     "attribution",
     metadata,
     Column("id", Integer, primary_key=True),
-    Column("made_at", String(20), nullable=False),
-    Column("made_by", Text, nullable=False),
-    Column("licensee", Text, nullable=False),
-    Column("results_sha256", String(64), nullable=False),
-    Column("policy_digest", String(71), nullable=False),
-    Column("policy", Text, nullable=False),  # canonical JSON, with which an earlier period can be computed again
+    *_made(),
+    *_texts("licensee"),
+    *_fixed(64, "results_sha256"),
+    *_fixed(71, "policy_digest"),
+    *_texts("policy"),  # canonical JSON, with which an earlier period can be computed again
     Column("rights_revision", Integer, nullable=False),
 )
 use = Table(
     "use",
     metadata,
-    Column("row_id", _Big, primary_key=True, autoincrement=True),
-    Column("id", String(25), nullable=False),
+    _number(),
+    *_fixed(25, "id"),
     Column("attribution_id", Integer, ForeignKey("attribution.id"), nullable=False),
-    Column("superseded_by", Integer, ForeignKey("attribution.id"), nullable=True),  # null is current
-    Column("licensee", Text, nullable=False),
-    Column("track_sha256", String(64), nullable=False),
-    Column("track_name", Text, nullable=False),
-    Column("generated_on", String(10), nullable=False),
-    Column("recording_id", Text, nullable=False),
-    Column("document", Text, nullable=False),  # canonical JSON of use_to_json, in its first state
+    Column("superseded_by", Integer, ForeignKey("attribution.id")),  # null is current
+    *_texts("licensee"),
+    *_fixed(64, "track_sha256"),
+    *_texts("track_name"),
+    *_fixed(10, "generated_on"),
+    *_texts("recording_id", "document"),  # canonical JSON of use_to_json, in its first state
     Index("ix_use_id", "id"),
     Index("ix_use_licensee_track", "licensee", "track_sha256"),
     Index("ix_use_licensee_generated_on", "licensee", "generated_on"),
@@ -197,36 +179,29 @@ use = Table(
 use_event = Table(
     "use_event",
     metadata,
-    Column("id", _Big, primary_key=True, autoincrement=True),
-    Column("use_id", String(25), nullable=False),
-    Column("state", Text, nullable=False),
-    Column("reason", Text, nullable=False),
-    Column("document", Text, nullable=False),  # the use from this event on, as in `use`; "" is the use as attributed
-    Column("made_at", String(20), nullable=False),
-    Column("made_by", Text, nullable=False),
+    _number("id"),
+    *_fixed(25, "use_id"),
+    *_texts("state", "reason", "document"),  # the use from this event on, as in `use`; "" is the use as attributed
+    *_made(),
     Index("ix_use_event_use_id", "use_id"),
 )
 scan = Table(
     "scan",
     metadata,
-    Column("id", _Big, primary_key=True, autoincrement=True),
+    _number("id"),
     Column("attribution_id", Integer, ForeignKey("attribution.id"), nullable=False),
-    Column("document", Text, nullable=False),  # canonical JSON of the searched index and its settings
-    Column("reason", Text, nullable=False),  # why it supersedes earlier searches; "" if it need not
+    *_texts("document", "reason"),  # of index and settings, canonical JSON; why it supersedes earlier searches, or ""
     Index("ix_scan_attribution_id", "attribution_id"),
 )
 scanned_track = Table(
     "scanned_track",
     metadata,
-    Column("row_id", _Big, primary_key=True, autoincrement=True),
+    _number(),
     Column("attribution_id", Integer, ForeignKey("attribution.id"), nullable=False),
     Column("scan_id", _Big, ForeignKey("scan.id"), nullable=False),
-    Column("licensee", Text, nullable=False),
-    Column("track_sha256", String(64), nullable=False),  # "" where the file could not be read
-    Column("track_name", Text, nullable=False),
-    Column("file_name", Text, nullable=False),  # the last part of the name, in NFC
-    Column("track_id", Text, nullable=False),  # the licensee's own id, or ""
-    Column("status", Text, nullable=False),
+    *_texts("licensee"),
+    *_fixed(64, "track_sha256"),  # "" where the file could not be read
+    *_texts("track_name", "file_name", "track_id", "status"),  # name: its last part, in NFC; id: the licensee's
     Index("ix_scanned_track_attribution_id", "attribution_id"),
     Index("ix_scanned_track_scan_id", "scan_id"),
     Index("ix_scanned_track_licensee_sha256", "licensee", "track_sha256"),
@@ -236,34 +211,27 @@ scanned_track = Table(
 usage_report = Table(
     "usage_report",
     metadata,
-    Column("id", _Big, primary_key=True, autoincrement=True),
-    Column("licensee", Text, nullable=False),
-    Column("period_label", Text, nullable=False),
-    Column("period_start", String(10), nullable=False),
-    Column("period_end", String(10), nullable=False),
+    _number("id"),
+    *_texts("licensee", "period_label"),
+    *_fixed(10, "period_start", "period_end"),
     Column("version", Integer, nullable=False),
-    Column("sha256", String(64), nullable=False),  # of the file
-    Column("document", Text, nullable=False),  # canonical JSON of the rows
-    Column("reason", Text, nullable=False),  # why an issued period is reported again, or ""
-    Column("made_at", String(20), nullable=False),
-    Column("made_by", Text, nullable=False),
+    *_fixed(64, "sha256"),  # of the file
+    *_texts("document", "reason"),  # canonical JSON of the rows; why an issued period is reported again, or ""
+    *_made(),
     UniqueConstraint("licensee", "period_start", "period_end", "version"),
 )
 statement = Table(
     "statement",
     metadata,
-    Column("row_id", _Big, primary_key=True, autoincrement=True),
+    _number(),
     Column("id", Text, nullable=False, unique=True),
-    Column("licensee", Text, nullable=False),
-    Column("currency", String(3), nullable=False),
-    Column("period_label", Text, nullable=False),
-    Column("period_start", String(10), nullable=False),
-    Column("period_end", String(10), nullable=False),
-    Column("issued_on", String(10), nullable=False),
-    Column("issued_at", String(20), nullable=False),
-    Column("issued_by", Text, nullable=False),
-    Column("document", Text, nullable=False),  # canonical JSON of the statement
-    Column("digest", String(71), nullable=False),
+    *_texts("licensee"),
+    *_fixed(3, "currency"),
+    *_texts("period_label"),
+    *_fixed(10, "period_start", "period_end", "issued_on"),
+    *_fixed(20, "issued_at"),
+    *_texts("issued_by", "document"),  # canonical JSON of the statement
+    *_fixed(71, "digest"),
     Index("ix_statement_licensee_period_start", "licensee", "period_start"),
 )
 # Derived from the other tables, so that later statements need not compute it again; made anew where missing.
@@ -271,42 +239,39 @@ statement_mark = Table(
     "statement_mark",
     metadata,
     Column("statement_row", _Big, primary_key=True, autoincrement=False),
-    Column("mark", Text, nullable=False),  # canonical JSON: last numbers of the tables that only grow
-    Column("figures", Text, nullable=False),  # canonical JSON: figures that later statements take from this one
+    # Canonical JSON: last numbers of the tables that only grow, and figures that later statements take from this one.
+    *_texts("mark", "figures"),
 )
 statement_subject = Table(
     "statement_subject",
     metadata,
-    Column("row_id", _Big, primary_key=True, autoincrement=True),
+    _number(),
     Column("statement_row", _Big, nullable=False),
-    Column("kind", Text, nullable=False),  # track, recording, work, counted, adjusts
-    Column("key", Text, nullable=False),
-    Column("territories", Text, nullable=False),  # where a track counts, joined by |; "" for other kinds
+    # Kinds are track, recording, work, counted, adjusts; territories, those where a track counts, "" for other kinds.
+    *_texts("kind", "key", "territories"),
     Index("ix_statement_subject_kind_key", "kind", "key"),
     Index("ix_statement_subject_statement_row", "statement_row"),
 )
 person = Table(
     "person",
     metadata,
-    Column("id", _Big, primary_key=True, autoincrement=True),
-    Column("name", Text, nullable=False),
+    _number("id"),
+    *_texts("name"),
     Column("allowed", Integer, nullable=False),  # 1 or 0; the latest row of a name holds
-    Column("made_at", String(20), nullable=False),
-    Column("made_by", Text, nullable=False),
+    *_made(),
     Index("ix_person_name", "name"),
 )
 chain_entry = Table(
     "chain_entry",
     metadata,
     Column("sequence", Integer, primary_key=True, autoincrement=False),  # 1, 2, 3, ...
-    Column("kind", Text, nullable=False),
+    *_texts("kind"),
     Column("first_id", BigInteger, nullable=False),  # first number in the kind's first table
     Column("last_id", BigInteger, nullable=False),
-    Column("note", Text, nullable=False),
-    Column("content", String(64), nullable=False),  # SHA-256 of the covered rows
+    *_texts("note"),
+    *_fixed(64, "content"),  # SHA-256 of the covered rows
     Column("covered", LargeBinary, nullable=False),  # a line per covered row, to name missing and changed rows
-    Column("previous", String(64), nullable=False),  # hash of the entry before; zeros in the first
-    Column("hash", String(64), nullable=False),
+    *_fixed(64, "previous", "hash"),  # `previous` of the entry before; zeros in the first
 )
 
 

@@ -337,8 +337,6 @@ def parse_share(text: str, unit: Unit | None = None) -> int | None:
 
     Parameters
     ----------
-    text : str
-        As written.
     unit : "percent" or "fraction" or None
         Unit of a number without %; None if it is not stated.
 

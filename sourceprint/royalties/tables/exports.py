@@ -86,12 +86,8 @@ def export_rights(database: Database, folder: Path, *, revision: int | None = No
 
     Parameters
     ----------
-    database : Database
-        Open.
     folder : Path
         Made if missing; must be empty otherwise.
-    revision : int or None
-        Revision to export; None is the latest.
 
     Raises
     ------

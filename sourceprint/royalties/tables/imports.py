@@ -71,12 +71,8 @@ def import_rights(
 
     Parameters
     ----------
-    database : Database
-        Open.
     paths : sequence of Path
         Folders, tables and licences; see `docs/formats/rights-tables.md`.
-    by : str or None
-        Importing person, for the history.
     partial : bool
         Whether to import the good rows beside wrong ones; rows that depend on wrong ones are left out as well.
     shares : "percent", "fraction" or None
@@ -85,15 +81,9 @@ def import_rights(
         Whether to roll everything back at the end.
     report_file : Path or None
         File for all problems: tab separated, or JSON lines where the name ends in .json or .jsonl.
-    columns : ColumnMap, optional
-        Columns of spreadsheets, as the user names them.
-    sheet : str, optional
-        Sheet of workbooks; the first one by default.
     correct : str
         Reason for a change to terms under which statements were issued; kept with the revision. With "", such terms
         change only by amendments.
-    now : datetime or None
-        Time of the import; None is now.
     tell : callable, optional
         Called with each sentence about the columns taken from a spreadsheet, before anything is imported.
 

@@ -32,11 +32,8 @@ class RowReader:
         Receives problems and shares.
     file : int
         Number of the file in the staging.
-    sheet : Sheet
     matched : MatchedColumns
         Positions and headings by `Column.field`.
-    columns : tuple of Column
-        Columns of the shape.
     unit : "percent", "fraction" or None
         Unit of shares without %; None if it is not stated.
     """

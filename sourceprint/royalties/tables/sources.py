@@ -89,15 +89,6 @@ class _Found:
 def find_sources(paths: Sequence[Path], given: ColumnMap | None = None, *, sheet: str | None = None) -> Sources:
     """Return the files that paths name; the contents are read once, for their digest.
 
-    Parameters
-    ----------
-    paths : sequence of Path
-        Files and folders.
-    given : ColumnMap, optional
-        Columns of spreadsheets, as the user names them.
-    sheet : str, optional
-        Sheet of workbooks.
-
     Raises
     ------
     RightsError

@@ -156,8 +156,6 @@ def claims_of(result: ScanResult, rights: Rights, owners: Owners) -> tuple[list[
 
     Parameters
     ----------
-    result : ScanResult
-        One track, with its matches.
     rights : Rights
         The records on file; everything that concerns the recordings, `also_fits` included.
     owners : Owners

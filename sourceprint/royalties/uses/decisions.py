@@ -61,8 +61,6 @@ def carry_over(
 
     Parameters
     ----------
-    connection : Connection
-        Inside a transaction of `Database`.
     gone : sequence of str
         Ids of the uses that are superseded.
     new : sequence of Use

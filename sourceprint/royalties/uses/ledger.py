@@ -61,7 +61,6 @@ def attribute_results(
         With the rights of the recordings, and the licences of the licensee.
     results_path : Path
         Scan results as JSON lines, from `sourceprint match --jsonl` or a run.
-    policy : Policy
     licensee : str
         Party id of who made the tracks.
     usage : Usage or None
@@ -71,16 +70,10 @@ def attribute_results(
         For tracks that the usage does not describe; "" as a day where there is none.
     territories : iterable of str
         Likewise; none is Worldwide.
-    by : str or None
-        Who does this; None asks the environment.
-    now : datetime or None
-        When; None is now.
     holds : callable or None
         As `sourceprint.royalties.uses.searches.Holds`; None knows of no index.
     supersede : str
         Why these scans supersede all earlier ones of the same tracks, however full; "" where they do not.
-    dry_run : bool
-        Do it all, and keep nothing.
     before_keeping : callable or None
         Called with the connection, the tracks (SHA-256) of which uses were added or superseded, and the report, before
         it is kept; if it raises, nothing is entered.
@@ -142,10 +135,6 @@ def current_uses(
 
     Parameters
     ----------
-    connection : Connection
-        Inside a transaction of `Database`.
-    licensee : str
-        Party id.
     tracks : iterable of str or None
         SHA-256 or names of generated tracks; None is all of them.
     digests : collection of str or None
@@ -196,9 +185,6 @@ def list_uses(
 
     Parameters
     ----------
-    database : Database
-    licensee : str
-        Party id.
     states, tracks : iterable of str
         Only those; tracks by SHA-256 or name; none is any.
 

@@ -98,7 +98,6 @@ def resolve_overlaps(claims: Iterable[Claim], policy: Policy, owners: Owners) ->
     ----------
     claims : iterable of Claim
         In any order: the result does not depend on it, but for the numbers of passages.
-    policy : Policy
     owners : Owners
         Of the rights that the claims were made with.
 

@@ -233,13 +233,6 @@ def shipped_policy(name: str) -> str:
 def parse_policy(text: str, *, name: str) -> Policy:
     """Return the policy that a text in TOML states.
 
-    Parameters
-    ----------
-    text : str
-        The content of the file.
-    name : str
-        The name for messages.
-
     Raises
     ------
     ParameterError

@@ -61,7 +61,6 @@ class TrackSearch(msgspec.Struct, frozen=True, omit_defaults=True):
 
         Parameters
         ----------
-        earlier : TrackSearch
         found : iterable of str
             Ids in the index of the recordings that the earlier one found.
         mentioned : iterable of str

@@ -114,8 +114,6 @@ class UseShares:
         ----------
         use : Use
             Without candidates: ask for each of `LicenceTerms.readings`.
-        territory : str
-        day : date
         """
         terms = self.terms.of(use, territory)
         bars = self._bars(use, territory, day)
@@ -275,14 +273,7 @@ class UseShares:
 
 
 def judge_uses(connection: Connection, uses: Iterable[Use]) -> dict[str, tuple[RightOutcome, ...]]:
-    """Return the licence outcomes of uses of one licensee, by id of the use.
-
-    Parameters
-    ----------
-    connection : Connection
-        Inside a transaction of `Database`.
-    uses : iterable of Use
-    """
+    """Return the licence outcomes of uses of one licensee, by id of the use."""
     found = list(uses)
     recordings = {one for use in found for one in (use.recording_id, *use.candidates)}
     works = {work_id for use in found for work_id in use.work_ids}

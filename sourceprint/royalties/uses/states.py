@@ -120,19 +120,12 @@ def change_state(
 
     Parameters
     ----------
-    database : Database
     use_ids : iterable of str
         Of current uses.
-    state : str
-        Of `STATES`.
     reason : str
         Why, in a sentence; it stays in the history.
-    by : str or None
-        Who; None asks the environment.
     recording_id : str
         Which of its contenders each use is of, where that was open; with `resolved` only.
-    now : datetime or None
-        When; None is now.
 
     Returns
     -------
@@ -239,8 +232,6 @@ def latest_states(connection: Connection, use_ids: Iterable[str], *, at: str | N
 
     Parameters
     ----------
-    connection : Connection
-    use_ids : iterable of str
     at : str or None
         Moment (UTC, as `timestamp` writes it) after which changes do not count.
     """

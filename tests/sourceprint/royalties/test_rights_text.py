@@ -120,11 +120,11 @@ def test_a_recording_is_shown_whole_by_each_of_its_keys(key: str) -> None:
         replace(FIRST, until=5, ended_at="2026-11-23T10:00:00Z", ended_by="bo"),
         replace(FIRST, since=5, made_at="2026-11-23T10:00:00Z", made_by="bo"),
     ]
-    assert show_rights(RIGHTS, key, history=history) == RECORDING
+    assert show_rights(rights_to_json(RIGHTS, key, history=history)) == RECORDING
 
 
 def test_a_recording_of_which_little_is_known_says_so() -> None:
-    text = show_rights(RIGHTS, "R2")
+    text = show_rights(rights_to_json(RIGHTS, "R2"))
     assert "ISRC          not known" in text
     assert "in the index  no" in text
     assert "is contained in\n  R1\n" in text
@@ -134,21 +134,21 @@ def test_a_recording_of_which_little_is_known_says_so() -> None:
 
 @pytest.mark.parametrize("key", ["W1", "T-034.524.680-1", "t0345246801"])
 def test_a_work_is_shown_with_its_recordings_and_shares(key: str) -> None:
-    text = show_rights(RIGHTS, key)
+    text = show_rights(rights_to_json(RIGHTS, key))
     assert text.startswith("work W1\n  title         Work\n  ISWC          T-034.524.680-1\n  writers       Anna\n")
     assert "recordings\n  R1  One\n" in text
     assert "sums\n  MechanicalRight worldwide  100 %\n" in text
 
 
 def test_a_party_is_shown_with_its_shares_and_licences() -> None:
-    text = show_rights(RIGHTS, "P1")
+    text = show_rights(rights_to_json(RIGHTS, "P1"))
     assert "  IPI           00122619891\n  ISNI          0000 0000 8126 6409\n" in text
     assert "shares\n  recording R1  Master  60 %  Worldwide  [S1]\n  work W1  MechanicalRight  100 %" in text
     assert "licences\n  L1  P1 to P2" in text
 
 
 def test_a_licence_is_shown_as_it_is_written() -> None:
-    assert 'labels = ["Blue"]' in show_rights(RIGHTS, "L1")
+    assert 'labels = ["Blue"]' in show_rights(rights_to_json(RIGHTS, "L1"))
 
 
 def test_an_id_of_several_records_shows_all_of_them() -> None:
@@ -183,10 +183,10 @@ def test_json_holds_whole_numbers_and_the_revision() -> None:
 )
 def test_what_is_not_on_file_is_refused_with_the_remedy(key: str, message: str) -> None:
     with pytest.raises(UnknownRightsError, match=message):
-        show_rights(RIGHTS, key)
+        rights_to_json(RIGHTS, key)
 
 
 def test_a_title_cannot_forge_a_line() -> None:
-    text = show_rights(Rights.of(works=[Work("W1", "One\nrecording R9")]), "W1")
+    text = show_rights(rights_to_json(Rights.of(works=[Work("W1", "One\nrecording R9")]), "W1"))
     assert r"One\nrecording R9" in text
     assert "\nrecording R9" not in text
