@@ -1,6 +1,6 @@
 """The command `sourceprint`: its sections, and main.
 
-What each command says and asks is in `sourceprint.commands`: it parses its options, calls one function, and prints.
+Each command is in `sourceprint.commands`: it parses its options, calls one function, and prints.
 Two are here: `bench`, as nothing in `sourceprint` may know the benchmarks, and `completion`, which is about the command
 as a whole.
 """

@@ -30,7 +30,7 @@ from fingerprint.errors import CatalogueError, StorageFullError
 __all__ = ["ERRORS", "CutTask", "FaultTask", "run_cuts", "run_faults"]
 
 ERRORS: Final = {"ENOSPC": errno.ENOSPC, "EDQUOT": errno.EDQUOT, "EIO": errno.EIO}
-_SAFE: Final = "what was committed before is safe"
+_SAFE: Final = "earlier commits are safe"
 _SHARES: Final = (0.0, 1.0, 0.5, 0.9)  # of names not flushed that survive; then again from the first
 
 

@@ -13,7 +13,7 @@ The package is the product around two libraries, `fingerprint` and `index`.
 
 In reading order, each part importing from those before it only:
 
-- `sheets`: tables as people keep them, and what their columns say
+- `sheets`: tables as people keep them, and their columns
 - `items`, `lists`, `folders`, `inputs`, `outputs`: audio files that a user names, one by one, in lists and in folders,
   and where results are written
 - `file_limits`, `faults`, `processes`, `workers`: many files at once, what one of them may take, and what goes wrong
@@ -23,7 +23,7 @@ In reading order, each part importing from those before it only:
   codes of the trade, Ed25519 keys
 - `transparency`: a log that shows whether it was altered
 - `catalogue`: recordings into the index
-- `scans`: tracks against the index, runs of many files, and what changed between two
+- `scans`: tracks against the index, runs of many files, changes between two
 - `exports`, `gate`, `evidence`, `blind`: formats of other tools, the check before a release, pages and signed cases,
   catalogues that match without being shown
 - `royalties`: rights, uses, statements
@@ -31,7 +31,7 @@ In reading order, each part importing from those before it only:
 - `api`: the Python interface
 - `demo`: all of it on music that it makes itself
 - `service`: an HTTP API with workers, for organisations with keys
-- `commands`: what each command says and asks
+- `commands`: arguments, output and messages of each command
 
 docs/architecture.md shows the whole, with the order of imports and a glossary.
 """

@@ -73,20 +73,20 @@ Cause = Literal[
 not_in_index    no such recording in the index
 no_landmarks    it has no landmarks in the layer that was searched
 filtered        the filter leaves it out
-excluded        what aligns lies in its excluded ranges
+excluded        the alignment lies in its excluded ranges
 duplicate       another recording is reported there, which it fits nearly as well
 explained       another recording is reported there
 crowded         it aligns well enough if searched alone; in the catalogue, other recordings took its neighbours
 tempo           a thorough search finds it, at a tempo or speed outside of the range that was tried
 effort          a thorough search finds it, at a tempo and speed inside that range
 nothing         nothing aligns
-chance          what aligns is no more than chance gives
+chance          it aligns no better than chance gives
 brief           the query itself is too short for much to be expected
 short           too short for its clarity
 faint           too few landmarks of the passage are met
 rivals          other recordings, or the same one elsewhere, fit the passage too: they raised the threshold
 hub             it resembles everything: this raised the threshold
-edge            what aligns is at the edge of the tempo range that was tried
+edge            it aligns at the edge of the searched tempo range
 """
 
 Thorough = Literal["asked", "tried", "unavailable", "needless"]

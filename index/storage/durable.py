@@ -207,7 +207,7 @@ def refusals(path: Path) -> AbstractContextManager[None]:
     """Refusals while the index is written, as `StorageFullError` or `CatalogueError`."""
     remedy = "see to the disk and the permissions of the folder"
     return disk.refusals(
-        path, CatalogueError, "cannot be written", safe="what was committed before is safe", remedy=remedy
+        path, CatalogueError, "cannot be written", safe="earlier commits are safe", remedy=remedy
     )
 
 

@@ -86,7 +86,7 @@ def statement(
     backdate: str,
     quiet: bool,
 ) -> None:
-    """State what a licensee owes for a period, line by line.
+    """Compute a licensee's statement for a period, line by line.
 
     Takes the uses of the tracks in the usage file, else of tracks generated in the period. An issued statement is never
     changed: the same inputs give the same bytes again, and the next statement adjusts later changes. DIR gets a page to

@@ -38,7 +38,7 @@ INPUT = _Input()
 
 name_option = click.option(
     "--name", metavar="NAME",
-    help=f"What to call sound that comes by standard input, for which the path is -  [default: {_NAME}]",
+    help=f"Name of sound from standard input (path -)  [default: {_NAME}]",
 )  # fmt: skip
 
 

@@ -109,7 +109,7 @@ def state_what_is_owed(
         csv.writer(file).writerows(_usage_rows(scans))
 
     database = Database.open(folder / "rights.sqlite", create=True)
-    echo(f"What is owed for it, with rights, a licence and revenue made up (policy {POLICY}):")
+    echo(f"Owed for it, with invented rights, licence and revenue (policy {POLICY}):")
     echo("")
     imported = import_rights(database, [rights, parties, licence], by="demo")
     if not imported.imported:

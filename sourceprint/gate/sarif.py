@@ -37,7 +37,7 @@ _BUILT_IN = {
     "licensed": "The recording is licensed, and the terms of the licence are kept.",
     "outside_licence": "Licences name the recording, and a term of each is broken.",
     "unresolved": "The passage fits a licensed and an unlicensed recording nearly as well.",
-    "near_limit": "Weaker than what is claimed: it misses the limit of the search, and is for a person to hear.",
+    "near_limit": "Below the limit of a match, and near it: for a person to hear.",
     "otherwise": "No rule of the policy fits the match.",
 }
 

@@ -26,7 +26,7 @@ _PERIOD = one_of(("month", "quarter", "year", "term"))
 
 @dataclass(frozen=True, slots=True)
 class Guarantee(LicenceTable):
-    """Least amount that is earned under a licence in each period; the licensor gets what is missing.
+    """Least amount that is earned under a licence in each period; the licensor gets the shortfall.
 
     Attributes
     ----------

@@ -183,7 +183,7 @@ def _about(account: Account, explanation: Explanation) -> Iterator[_Line]:
         yield from _alignment(best, explanation)
         yield from _where_searched(account)
     if account.reported and best is not None:
-        yield "passes", f"its score is {best.score / best.threshold:.1f} times what it takes"
+        yield "passes", f"its score is {best.score / best.threshold:.1f} times the threshold"
     yield from (("in the way", reason) for reason in _reasons(account, explanation))
     yield from (("would help", change) for change in _changes(account))
     if explanation.thorough == "tried" and _was_tried_thoroughly(account):
@@ -198,7 +198,7 @@ def _alignment(alignment: WeighedAlignment, explanation: Explanation) -> Iterato
         f"{alignment.expected_by_chance:.1f} would by chance",
     )
     yield "where", f"{_spans(alignment)}; {_change(alignment.transformation)}"
-    yield "score", f"{alignment.score:.1f}; it takes {alignment.threshold:.1f}"
+    yield "score", f"{alignment.score:.1f}; threshold {alignment.threshold:.1f}"
     at_most = "at most " if alignment.false_per_1000h <= LEAST_FALSE_PER_1000H else ""
     yield (
         "by chance",
@@ -225,7 +225,7 @@ def _reasons(account: Account, explanation: Explanation) -> Iterator[str]:
     best, low, high = account.best, *(100 * ratio for ratio in explanation.tempo_range)
     for cause in account.causes:
         if cause == "not_in_index":
-            yield "the index has no recording with this id; list shows what it has"
+            yield "the index has no recording with this id; list shows its ids"
         elif cause == "no_landmarks":
             yield "the recording has no landmarks in the layer that was searched"
         elif cause == "filtered":
@@ -233,7 +233,7 @@ def _reasons(account: Account, explanation: Explanation) -> Iterator[str]:
         elif cause == "excluded" and account.excluded is not None and account.recording is not None:
             ranges = ranges_text(account.recording.excluded).replace("|", ", ")
             yield (
-                f"what aligns lies in its excluded ranges ({ranges}): {_spans(account.excluded)}, "
+                f"the alignment lies in its excluded ranges ({ranges}): {_spans(account.excluded)}, "
                 f"score {account.excluded.score:.1f}"
             )
         elif cause in ("duplicate", "explained"):
@@ -245,7 +245,7 @@ def _reasons(account: Account, explanation: Explanation) -> Iterator[str]:
             )
         elif cause == "tempo" and account.thorough is not None:
             tempo = 100 * account.thorough.ratio
-            yield f"its tempo is {tempo:.0f} %; what is searched is {low:.0f} to {high:.0f} %, less surely at the ends"
+            yield f"its tempo is {tempo:.0f} %; the search covers {low:.0f} to {high:.0f} %, less surely at the ends"
         elif cause == "effort":
             yield "the search did not go far enough: it follows fewer neighbours and hypotheses than --thorough"
         elif cause == "nothing":
@@ -271,9 +271,9 @@ def _weaknesses(cause: str, best: WeighedAlignment, low: float, high: float) -> 
         )
     elif cause == "rivals":
         others = ", ".join(shortened(printable(rival.recording_id)) for rival in best.rivals)
-        places = f"the recording itself in {best.n_elsewhere} other place{'s' if best.n_elsewhere > 1 else ''}"
+        places = f"{counted(best.n_elsewhere, 'other place')} in this recording"
         fits = " and ".join(text for text in (others, places if best.n_elsewhere else "") if text)
-        yield f"what it holds is common: {fits} fit too, which raises the threshold from {best.base_threshold:.1f}"
+        yield f"ambiguous: {fits} match as well, which raises the threshold from {best.base_threshold:.1f}"
     elif cause == "hub":
         yield (
             f"the recording resembles everything (a hub): chance meets it {_number(best.hub_factor)} times as often, "
@@ -281,7 +281,7 @@ def _weaknesses(cause: str, best: WeighedAlignment, low: float, high: float) -> 
         )
     elif cause == "edge":
         tempo = 100 * best.ratio
-        yield f"its tempo, {tempo:.0f} %, is at an end of what is searched, {low:.0f} to {high:.0f} %"
+        yield f"its tempo, {tempo:.0f} %, is at an end of the searched range, {low:.0f} to {high:.0f} %"
 
 
 def _changes(account: Account) -> Iterator[str]:

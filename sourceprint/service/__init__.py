@@ -1,1 +1,1 @@
-"""The service: an HTTP API, workers, and a log of what was done, on one data folder."""
+"""The service: an HTTP API, workers, and a log of every change, on one data folder."""

@@ -52,7 +52,7 @@ def log_key(folder: DataFolder) -> PrivateKey:
 
 
 class LogFeed:
-    """The log of a server, and what feeds it.
+    """The log of a server, and its feeder.
 
     Parameters
     ----------
@@ -185,7 +185,7 @@ class LogFeeder:
             try:
                 self._feed.feed(chains=last_round or since_chains >= _CHAIN_SECONDS)
                 since_chains = 0.0 if since_chains >= _CHAIN_SECONDS else since_chains + _IDLE_SECONDS
-            except SourceprintError as error:  # what waits stays in the outbox
+            except SourceprintError as error:  # entries stay in the outbox
                 _LOG.error("the log was not fed: %s", error)
             if last_round:
                 return

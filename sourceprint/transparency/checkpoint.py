@@ -69,7 +69,7 @@ class Checkpoint:
     extensions : tuple of str
         Further lines that were signed.
     signatures : tuple of NoteSignature
-        In the order of the text; all of them, whoever made them.
+        In the order of the text; all of them, by any key.
     """
 
     origin: str
@@ -87,7 +87,7 @@ class Checkpoint:
         data : bytes
             The text, in exactly one form.
         name : str
-            What it is called in messages.
+            Its name in messages.
 
         Raises
         ------

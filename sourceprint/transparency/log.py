@@ -57,7 +57,7 @@ _LOCK_PAUSE_SECONDS = 0.005
 
 
 class LogReader:
-    """A log that is read; what others append meanwhile is seen.
+    """A log that is read; entries that others append meanwhile are seen.
 
     Parameters
     ----------
@@ -219,7 +219,7 @@ class Log(LogReader):
         LogError, StorageFullError
             As `open`. The entries may be in the log all the same if the system refused at the very end.
         """
-        bundle_bytes(entries)  # refuses what is too long before anything is written
+        bundle_bytes(entries)  # refuses an entry that is too long before anything is written
         with self._writing() as (checkpoint, edge):
             first = edge.size if start is None else start
             n_there = self._expect_same(entries, first, edge.size)
@@ -285,7 +285,7 @@ class Log(LogReader):
             self._publish(_Edge(0, [], []), 0)
 
     def _expect_next(self, upcoming: Checkpoint) -> None:
-        """Make sure that an upcoming checkpoint is of this log, of what is on the disk, and goes on from the last."""
+        """Make sure that an upcoming checkpoint is of this log, matches the disk, and extends the last."""
         self._expect_mine(upcoming)
         tiles = TileFolder(self.folder, upcoming.size)
         _Edge.read(tiles, upcoming)
@@ -387,7 +387,7 @@ def _locked(path: Path) -> Iterator[None]:
             if time.monotonic() > until:
                 raise LogError(
                     f"{printable(path.parent)}: another process has been writing to this log for "
-                    f"{_LOCK_SECONDS:.0f} s; wait until it has finished, or see what holds it up"
+                    f"{_LOCK_SECONDS:.0f} s; wait until it has finished, or find its cause"
                 )
             time.sleep(_LOCK_PAUSE_SECONDS)
         yield

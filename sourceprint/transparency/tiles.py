@@ -119,7 +119,7 @@ class TileFolder:
     folder : Path
         Folder of the log.
     size : int
-        Entries that count: what is beyond them is not read.
+        Entries that count: later ones are not read.
     """
 
     def __init__(self, folder: Path, size: int) -> None:
@@ -222,7 +222,7 @@ def put(folder: Path, name: str, data: bytes) -> None:
 
 
 def drop_partials(folder: Path, name: str) -> None:
-    """Delete the partial tiles of a full one; what cannot be deleted is only in the way of nobody."""
+    """Delete the partial tiles of a full one. One that cannot be deleted does no harm."""
     shutil.rmtree(folder / f"{name}.p", ignore_errors=True)
 
 

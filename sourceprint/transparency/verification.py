@@ -39,9 +39,9 @@ class LogFinding:
     where : str
         The file in the folder, and the entry.
     what : str
-        What is wrong.
+        The fault.
     remedy : str
-        What to do.
+        Remedy.
     """
 
     kind: str
@@ -149,7 +149,7 @@ def verify_log(folder: Path, *, key: PublicKey | None, older: bytes | None = Non
 
 
 class _Findings:
-    """What was found so far: all of it counted, the first of each kind named."""
+    """Findings so far: all counted, the first of each kind named."""
 
     def __init__(self) -> None:
         self.named: list[LogFinding] = []
@@ -162,7 +162,7 @@ class _Findings:
 
 
 def _signed(data: bytes, name: str, kind: str, key: PublicKey | None, findings: _Findings) -> Checkpoint | None:
-    """Return a checkpoint, after noting what is wrong with it; None if it is none."""
+    """Return a checkpoint, after noting its faults; None if it is none."""
     checkpoint = None
     try:
         checkpoint = Checkpoint.parse(data, name)
@@ -321,7 +321,7 @@ class _FileCheck:
                 for at, stored in enumerate(self._tile(level, number) or part):
                     if stored != part[at]:
                         name = tile_name(level, number, len(part))
-                        self.findings.add("altered_tile", f"{name}, hash {at}", "is not the hash of what lies below it")
+                        self.findings.add("altered_tile", f"{name}, hash {at}", "is not the hash of the level below it")
                 if len(part) == TILE_WIDTH:
                     above.append(subtree(part))
             hashes, level = above, level + 1

@@ -47,7 +47,7 @@ def check_proof(file: Path, key: Path | None, as_json: bool) -> None:
     """Check the proof of one entry, without the log.
 
     Prints the entry, and the log that it is in. The proof shows that the entry was in the log when its checkpoint was
-    signed; it does not show what else is in it.
+    signed; it shows no other entry.
 
     Example: sourceprint log check-proof proof.json --key log.pub
     """

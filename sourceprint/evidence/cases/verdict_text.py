@@ -101,14 +101,14 @@ def _signer(verdict: CaseVerdict) -> str:
 
 
 def _checked(verdict: CaseVerdict) -> Iterator[str]:
-    yield from ("", "What was checked")
+    yield from ("", "Checks")
     for check in verdict.checks:
         if not check.problems:
             yield f"  ok     {check.name:<12} {check.what}"
         for problem in check.problems:
             yield f"  WRONG  {check.name:<12} {problem}"
     if verdict.has_page:
-        yield "  -      page         is compared with its digest, like every file; what it shows is not computed again"
+        yield "  -      page         is compared with its digest, like every file; its content is not computed again"
     if verdict.comparison is not None and verdict.comparison.unchecked:
         names = ", ".join(printable(name[:80]) for name in verdict.comparison.unchecked)
         yield f"  -      not checked  {names}: as the signer states; landmarks say nothing here"

@@ -56,11 +56,11 @@ HOW_TO_READ = (
     ),
     (
         "Not searched",
-        "Nothing is known about the file. It is not the same as no match, which says that nothing was found in what "
-        "was searched.",
+        "Nothing is known about the file. No match is different: the file was searched, and "
+        "nothing was found.",
     ),
 )
-"""The terms of a report and what they mean."""
+"""Terms of a report and their meanings."""
 
 
 def cover(

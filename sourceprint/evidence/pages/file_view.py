@@ -224,7 +224,7 @@ def _tried(result: ScanResult, trace: Trace | None, checked: Rechecked | None) -
         (
             "Reversed track",
             f"{clock(decoy_seconds)} of it, played backwards, went through the same search; alignments found there, "
-            f"which can only be chance: {decoys}. These, and what is known of other music, give the probabilities",
+            f"which can only be chance: {decoys}. These, and figures from other music, give the probabilities",
         ),
     ]
     if checked is not None:

@@ -93,7 +93,7 @@ def overview(results: Sequence[ScanResult], pages: Mapping[str, str], reuses: Se
         "tiles": [
             ("Files", grouped(len(results)), f"{hours_text(searched_ms)} searched"),
             ("Files matched", grouped(n_matched), f"{share(n_matched, len(results))} of the files"),
-            ("Time matched", clock(reused / 1000), f"{share(reused, searched_ms)} of what was searched"),
+            ("Time matched", clock(reused / 1000), f"{share(reused, searched_ms)} of the searched time"),
             ("Not searched", grouped(len(failures)), not_whole if listed else "all files could be read"),
         ],
         "outcome_bars": _bars([(name, n, str(n)) for name, n in sorted(outcomes.items(), key=lambda p: (-p[1], p[0]))]),

@@ -26,7 +26,7 @@ _POSTGRESQL = ("postgresql", "postgres")
 _FORMS = "write the path of a file, or postgresql://user@host/database"
 _CONNECT_SECONDS = 10
 _LOCKED = "another command is writing to it; wait for its end and run this one again"
-_FULL = "no space left on the disk; what was committed before is safe; free some space and run the command again"
+_FULL = "no space left on the disk; earlier commits are safe; free some space and run the command again"
 _SQLITE = {  # by words of its message, since older drivers give no code
     "locked": _LOCKED,
     "not a database": "is not a SQLite database; name the file that `sourceprint rights import` made",

@@ -30,7 +30,7 @@ _MATCHED_BY = {
     "name": "the name of its file",
     "stem": "the name of its file, but for the suffix of the format",
 }
-_WITHOUT_USE = {"minimum-guarantee": "What is missing to the guarantee", "training-pool": "Part of a pool for training"}
+_WITHOUT_USE = {"minimum-guarantee": "Shortfall to the guarantee", "training-pool": "Part of a pool for training"}
 
 
 def explain_line(statement: Statement, number: int) -> str:

@@ -1,7 +1,7 @@
 """Keys of the API: made, found by the text that a caller sends, rotated, revoked.
 
 A key is one text, `sp_<id>_<secret>`. The id is shown in lists and in the log. Of the secret, 256 random bits, only the
-SHA-256 is kept, so the database reveals no key, and whoever loses a key needs a new one. (A slow hash is for passwords,
+SHA-256 is kept, so the database reveals no key, and a lost key is replaced by a new one. (A slow hash is for passwords,
 which can be guessed; this cannot.)
 
 A key belongs to one organisation, has scopes, may expire, and may have a budget of searches, as someone who may ask a
@@ -42,7 +42,7 @@ _LONGEST_NAME = 200
 
 
 class KeyScope(StrEnum):
-    """What a key may be used for."""
+    """Permissions of a key."""
 
     SCAN = "scan"
     CHECK = "check"

@@ -39,7 +39,7 @@ FIELDS = ("recording_id", "title", "artists", "isrc")
 """Fields of recordings that a grant may show."""
 
 OWNER_SEES = ("counts", "matches")
-"""What the owner sees of the holder's checks."""
+"""Fields of the holder's checks that the owner sees."""
 
 _TOKEN_DIGITS = 24
 
@@ -102,7 +102,7 @@ def add_grant(
     Raises
     ------
     ParameterError
-        If the holder is the owner, or a field or what the owner sees is unknown.
+        If the holder is the owner, or a field or the owner's view is unknown.
     UnknownRightsError
         If there is no such holder.
     """

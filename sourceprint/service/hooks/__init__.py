@@ -1,1 +1,1 @@
-"""Webhooks: who hears of what, which addresses may be called, and the deliveries."""
+"""Webhooks: subscriptions, allowed addresses, deliveries."""

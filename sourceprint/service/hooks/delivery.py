@@ -108,7 +108,7 @@ class Courier:
         while not self._stopping.is_set():
             try:
                 tried = send_due(self._database, allow_private=self._allow_private)
-            except SourceprintError as error:  # the database is away: what is due waits
+            except SourceprintError as error:  # the database is away: deliveries wait
                 _LOG.warning("deliveries wait: %s", error)
                 tried = 0
             if not tried:
@@ -140,7 +140,7 @@ def _take(database: ServiceDatabase) -> list[_Due]:
 
 
 def _post(one: _Due, now: datetime, *, allow_private: bool) -> tuple[int, str]:
-    """Send a delivery once; return the status of the answer, 0 for none, and what went wrong."""
+    """Send a delivery once; return the status of the answer, 0 for none, and the error."""
     sent_at = int(now.timestamp())
     try:
         target = resolve(one.url, allow_private=allow_private)

@@ -55,7 +55,7 @@ class Crew:
         self._minder.start()
 
     def stop(self, *, patience_seconds: float = _STOP_SECONDS) -> None:
-        """Ask the workers to stop, wait for the jobs in hand, and put back what is not finished."""
+        """Ask the workers to stop, wait for the jobs in hand, and put back the unfinished ones."""
         self._stopping.set()
         for process in self._workers.values():
             process.terminate()

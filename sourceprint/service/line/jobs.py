@@ -5,7 +5,7 @@ the job to another one. Each claim has a number, the *token*, and only the holde
 job: a worker that comes back after its lease ran out is refused. So the outcome of a job is written once; and as
 results depend on audio, index and settings alone, it does not matter which worker wrote it.
 
-A job whose workers were lost `MOST_LOSSES` times is not tried again: it may be what ends them.
+A job whose workers were lost `MOST_LOSSES` times is not tried again: it may have killed them.
 """
 
 from dataclasses import dataclass

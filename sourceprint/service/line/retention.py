@@ -1,6 +1,6 @@
 """Retention: results are erased when their time is over, and uploads that no job needs are deleted.
 
-An upload is deleted with the outcome of its job. What is left over, as after a crash between the two, or from a request
+An upload is deleted with the outcome of its job. A leftover, as after a crash between the two, or from a request
 that ended before its job was made, is found here.
 """
 

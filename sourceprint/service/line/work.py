@@ -1,4 +1,4 @@
-"""What is done for each kind of job: the same calls as those of the commands, with the outcome in the table.
+"""The work of each kind of job: the same calls as those of the commands, with the outcome in the table.
 
 Audio is decoded in a process of its own, with limits of time and memory (`sourceprint.workers`): a hostile upload ends
 that process, and its job has a result that says so. A job *fails* where it could not be done at all, as there is no
@@ -49,7 +49,7 @@ class _Outcome:
     state: str
     document: dict[str, Any]
     facts: dict[str, Any] = field(default_factory=dict)
-    recordings: dict[str, int] = field(default_factory=dict)  # what was found of each, in milliseconds
+    recordings: dict[str, int] = field(default_factory=dict)  # matched time of each, in milliseconds
 
 
 @dataclass(slots=True)
@@ -150,7 +150,7 @@ class Workshop:
         return Path(path) if job.upload is None else self.folder.uploads / job.upload
 
     def _open(self, owner: OrganisationFolder, options: SearchOptions) -> Snapshot:
-        """Open the index of an organisation, or what changed of it since it was opened last."""
+        """Open the index of an organisation, or its changes since it was opened last."""
         if not owner.index.exists():
             raise IndexMissingError("the catalogue holds no recording; add recordings before you scan")
         snapshot = open_for(owner.index, options, reuse=self._snapshots.pop(owner.index, None))

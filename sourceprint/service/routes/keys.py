@@ -21,7 +21,7 @@ _Admin = Annotated[Caller, needs(KeyScope.ADMIN)]
 class KeyRequest(Body):
     """A key that is wanted."""
 
-    name: str = Field(min_length=1, max_length=200, description="Who or what uses it")
+    name: str = Field(min_length=1, max_length=200, description="Its user, a person or a program")
     scopes: list[KeyScope] = Field(min_length=1, max_length=len(KeyScope))
     expires_at: Moment | None = None
     per_minute: Whole | None = Field(None, ge=1, lt=2**31, description="Requests in a minute")

@@ -1,4 +1,4 @@
-"""Health, readiness and metrics: for whoever runs the server; they name no organisation and need no key."""
+"""Health, readiness and metrics: for the operator; they name no organisation and need no key."""
 
 from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest

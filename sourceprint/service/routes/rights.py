@@ -1,4 +1,4 @@
-"""Rights: import recordings, works, parties, shares and licences; show what is on file."""
+"""Rights: import recordings, works, parties, shares and licences; show records."""
 
 from typing import Annotated, Any, Literal
 
@@ -26,9 +26,9 @@ async def import_document(
     caller: _Rights,
     name: FileName,
     shares: Annotated[Literal["percent", "fraction"] | None, Query(description="Unit of bare numbers")] = None,
-    partial: Annotated[bool, Query(description="Import what is sound, and report the rest")] = False,
-    dry_run: Annotated[bool, Query(description="Import nothing, say what would change")] = False,
-    correct: Annotated[str, Query(max_length=2_000, description="Why what is on file was wrong from the start")] = "",
+    partial: Annotated[bool, Query(description="Import the sound records, and report the rest")] = False,
+    dry_run: Annotated[bool, Query(description="Import nothing, report the changes")] = False,
+    correct: Annotated[str, Query(max_length=2_000, description="Reason why the record on file was wrong from the start")] = "",
 ) -> dict[str, Any]:
     """Import one file: a table, a label's spreadsheet, or licences as TOML; the report is that of `rights import`."""
     async with document(request, caller, name) as path:
@@ -46,7 +46,7 @@ async def import_document(
 
 @router.get("/{key:path}", responses=responses(400, 401, 403, 404, 422, 429, 503))
 def show_rights(caller: _Rights, key: str) -> dict[str, Any]:
-    """Show what is on file under an id, ISRC or ISWC, as `rights show --json` does."""
+    """Show the records of an id, ISRC or ISWC, as `rights show --json` does."""
     with caller.server.folder.organisation(caller.organisation).rights().reading() as connection:
         found, history = rights_under_key(connection, key)
         return rights_to_json(found, key, history=history)

@@ -47,7 +47,7 @@ _MOST_IN_BATCH = 10_000
 
 
 class ScanSettings(BaseModel):
-    """How hard to search, and what."""
+    """Effort and filter of a search."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -93,7 +93,7 @@ class ScanBatch(ScanSettings):
 
 
 class BatchView(BaseModel):
-    """Scans of a batch, in the order of its files, and what could not be used."""
+    """Scans of a batch, in the order of its files, and the refused files."""
 
     ids: list[str]
     refused: list[dict[str, str]] = Field(description="Files of a folder that may be audio and cannot be used")

@@ -56,7 +56,7 @@ class StatementItem(BaseModel):
 
 @router.post("", responses=responses(400, 401, 403, 404, 409, 413, 422, 429, 503, 507))
 def make_statement(caller: _Accountant, wanted: StatementRequest) -> dict[str, Any]:
-    """State what a licensee owes for a period; the answer is its statement.json.
+    """Compute a licensee's statement for a period; the answer is its statement.json.
 
     It is signed where the organisation has a key, and issued unless it is a draft or provisional. The usage is the
     report on file.

@@ -1,4 +1,4 @@
-"""Uses: attribute results, list uses by state, decide on them, enter what a licensee reports."""
+"""Uses: attribute results, list uses by state, decide on them, enter usage reports."""
 
 import re
 import tempfile
@@ -52,7 +52,7 @@ class Attribution(Body):
     purpose: Literal["generate", "train", "reference-audio"] = "generate"
     supersede: str = Field("", max_length=2_000, description="Why earlier scans that searched more are superseded")
     dry_run: Truth = False
-    accept_losses: Truth = Field(False, description="Take back what issued statements owe, if that comes out")
+    accept_losses: Truth = Field(False, description="Accept that amounts of issued statements are taken back")
 
 
 class DecisionRequest(Body):

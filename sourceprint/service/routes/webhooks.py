@@ -47,7 +47,7 @@ class NewWebhook(WebhookView):
 
 
 class DeliveryView(BaseModel):
-    """One delivery, with what became of it."""
+    """One delivery, with its outcome."""
 
     id: str
     created_at: str

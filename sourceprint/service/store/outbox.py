@@ -1,6 +1,6 @@
 """Entries of the transparency log, written in the transaction of the change that they are about.
 
-An entry says what happened, when, who did it, and to what, by ids and digests alone: no names, no titles. It waits in
+An entry has an action, its time, actor and subject, as ids and digests alone: no names, no titles. It waits in
 the outbox, in the same database as the change, until `sourceprint.service.log_feed` appends it to the log; so there is
 no change without its entry, and no entry without its change.
 """

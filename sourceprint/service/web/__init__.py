@@ -1,1 +1,1 @@
-"""What all routes share: the caller, uploads, refusals, pages of jobs."""
+"""Shared by all routes: the caller, uploads, refusals, pages of jobs."""

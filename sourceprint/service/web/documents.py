@@ -29,7 +29,7 @@ FileName = Annotated[
     str,
     Query(
         min_length=1, max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
-        description="Name of the file; its ending says what it is",
+        description="Name of the file; its ending gives the format",
     ),
 ]  # fmt: skip
 

@@ -59,7 +59,7 @@ class Problem(BaseModel):
     type: str = Field("about:blank", description="Kind of the problem; titles say it in words")
     title: str = Field(description="Kind of the problem, in words")
     status: int = Field(description="The HTTP status")
-    detail: str = Field(description="What is wrong, with name, value, limit and remedy")
+    detail: str = Field(description="The problem, with name, value, limit and remedy")
     request_id: str = Field(description="The id of the request, for the operator's logs")
 
 

@@ -310,7 +310,7 @@ def test_rivals_are_named_and_at_the_limit_it_states_it_is_reported_beside_them(
     assert account.catalogue is not None
     assert account.catalogue.base_threshold < account.catalogue.score < account.catalogue.threshold
     assert [rival.recording_id for rival in account.catalogue.rivals] == ["s2", "s1"]
-    assert "what it holds is common: s2, s1 and the recording itself in 1 other place fit" in explanation_block(
+    assert "ambiguous: s2, s1 and 1 other place in this recording match as well" in explanation_block(
         explanation
     )
     assert account.max_false_per_1000h is not None
@@ -366,7 +366,7 @@ def test_a_recording_that_is_reported_is_told_why_it_passed(catalogue: Snapshot,
     assert account.catalogue.score > account.catalogue.threshold
     text = explanation_block(explanation).splitlines()
     assert text[0] == "  s2: reported"
-    assert "times what it takes" in text[-1]
+    assert "times the threshold" in text[-1]
 
 
 def test_what_aligns_only_alone_says_so_and_is_reported_if_it_is_all_that_is_searched(
@@ -517,12 +517,12 @@ def test_the_text_of_an_explanation() -> None:
         "    landmarks    50 in the track, 2400 in the recording",
         "    aligned      16 of the 40 in the passage (40 %); 0.2 would by chance",
         "    where        0:01.0-0:02.5 of the track on 1:01.0-1:02.5 of the recording; pitch -2.0 st",
-        "    score        21.0; it takes 35.5",
+        "    score        21.0; threshold 35.5",
         "    by chance    as good in 1 in 5000 of such tracks, and 47 times in 1 000 hours; the limit is 1",
         "    searched     in the whole catalogue; alone it is no better, with a score of 21.1",
         "    in the way   too short, if it is reuse: 1.5 s, though 40 % of its landmarks agree",
-        "                 what it holds is common: x'y, z and the recording itself in 1 other place fit too, which",
-        "                 raises the threshold from 30.0",
+        "                 ambiguous: x'y, z and 1 other place in this recording match as well, which raises the",
+        "                 threshold from 30.0",
         "                 the recording resembles everything (a hub): chance meets it 40 times as often, which raises",
         "                 the threshold from 30.0",
         "    would help   about 2.5 s more of the passage, as clear as this (an estimate)",
@@ -531,7 +531,7 @@ def test_the_text_of_an_explanation() -> None:
         "                 anything was searched",
         "    tried        --thorough does not report it either",
         "  gone: no match",
-        "    in the way   the index has no recording with this id; list shows what it has",
+        "    in the way   the index has no recording with this id; list shows its ids",
     ]
 
 

@@ -129,7 +129,7 @@ def test_a_full_disk_leaves_the_last_commit(tmp_path: Path, code: int, kind: typ
     for allowed in range(0, total, 1 if code == errno.ENOSPC else 9):
         trial = tmp_path / "trial"
         shutil.copytree(folder, trial)
-        message = "no space left on the disk; what was committed before is safe"
+        message = "no space left on the disk; earlier commits are safe"
         with FaultyDisk(trial, code, allowed=allowed), pytest.raises(kind, match=message):
             change(trial)
         found = ids(trial)
@@ -165,7 +165,7 @@ def test_other_refusals_of_the_system_are_clear(tmp_path: Path) -> None:
     index = fill(folder, {"a": 30})
     with index.writer() as writer:
         writer.add(Recording("b"), {"recording": landmarks(30, 5)})
-        message = r"cannot be written \(Input/output error\); what was committed before is safe"
+        message = r"cannot be written \(Input/output error\); earlier commits are safe"
         with FaultyDisk(folder, errno.EIO, allowed=9), pytest.raises(CatalogueError, match=message):
             writer.commit()
     assert ids(folder) == ["a", "b"]

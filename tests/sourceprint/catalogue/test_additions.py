@@ -190,7 +190,7 @@ def test_a_full_disk_while_adding(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert result.exit_code == 4
     assert result.stderr.splitlines()[-1].startswith(f"Error: {index}/segments/")
     assert result.stderr.splitlines()[-1].endswith(
-        ": no space left on the disk; what was committed before is safe; free some space and try again"
+        ": no space left on the disk; earlier commits are safe; free some space and try again"
     )
     assert "1 added; " in result.stderr
     assert "; only 0 of 1 are in the index" in result.stderr

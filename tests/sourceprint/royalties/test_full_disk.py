@@ -78,7 +78,7 @@ def test_a_full_disk_leaves_the_database_as_it_was(
     before, files = content(path), sorted(tmp_path.iterdir())
     with full(path, monkeypatch):
         refused = run(*words)
-    said = "no space left on the disk; what was committed before is safe; free some space and run the command again"
+    said = "no space left on the disk; earlier commits are safe; free some space and run the command again"
     assert (refused.exit_code, refused.stdout, refused.stderr) == (4, "", f"Error: {path}: {said}\n")
     assert content(path) == before
     assert sorted(tmp_path.iterdir()) == files
