@@ -206,9 +206,7 @@ def sync_folder(folder: Path) -> None:
 def refusals(path: Path) -> AbstractContextManager[None]:
     """Refusals while the index is written, as `StorageFullError` or `CatalogueError`."""
     remedy = "see to the disk and the permissions of the folder"
-    return disk.refusals(
-        path, CatalogueError, "cannot be written", safe="earlier commits are safe", remedy=remedy
-    )
+    return disk.refusals(path, CatalogueError, "cannot be written", safe="earlier commits are safe", remedy=remedy)
 
 
 def _discard(path: Path) -> None:

@@ -56,8 +56,7 @@ HOW_TO_READ = (
     ),
     (
         "Not searched",
-        "Nothing is known about the file. No match is different: the file was searched, and "
-        "nothing was found.",
+        "Nothing is known about the file. No match is different: the file was searched, and nothing was found.",
     ),
 )
 """Terms of a report and their meanings."""

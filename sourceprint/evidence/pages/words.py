@@ -36,8 +36,8 @@ LIMITS = (
     "real music outside the catalogue they were found to hold as far as there are data, which is about 1 in 100; below "
     "that they are extrapolated, and none under 1 in 10\u2079 is claimed. They do not hold for music built from the "
     "same drum samples and grooves as the catalogue, nor for test tones: of those, more match wrongly than is stated.",
-    "Reuse that is not listed was not found; that does not show that there is none. Reuse shorter than about a second, or "
-    "drowned by other music, may be missed.",
+    "Reuse that is not listed was not found; that does not show that there is none. Reuse shorter than about a second, "
+    "or drowned by other music, may be missed.",
 )
 """Limits of a page of evidence, in sentences."""
 

@@ -28,7 +28,9 @@ async def import_document(
     shares: Annotated[Literal["percent", "fraction"] | None, Query(description="Unit of bare numbers")] = None,
     partial: Annotated[bool, Query(description="Import the sound records, and report the rest")] = False,
     dry_run: Annotated[bool, Query(description="Import nothing, report the changes")] = False,
-    correct: Annotated[str, Query(max_length=2_000, description="Reason why the record on file was wrong from the start")] = "",
+    correct: Annotated[
+        str, Query(max_length=2_000, description="Reason why the record on file was wrong from the start")
+    ] = "",
 ) -> dict[str, Any]:
     """Import one file: a table, a label's spreadsheet, or licences as TOML; the report is that of `rights import`."""
     async with document(request, caller, name) as path:

@@ -310,9 +310,7 @@ def test_rivals_are_named_and_at_the_limit_it_states_it_is_reported_beside_them(
     assert account.catalogue is not None
     assert account.catalogue.base_threshold < account.catalogue.score < account.catalogue.threshold
     assert [rival.recording_id for rival in account.catalogue.rivals] == ["s2", "s1"]
-    assert "ambiguous: s2, s1 and 1 other place in this recording match as well" in explanation_block(
-        explanation
-    )
+    assert "ambiguous: s2, s1 and 1 other place in this recording match as well" in explanation_block(explanation)
     assert account.max_false_per_1000h is not None
     assert found(y, catalogue) == []
     assert found(y, catalogue, limit=account.max_false_per_1000h) == ["s3"]
