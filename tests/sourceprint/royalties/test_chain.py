@@ -46,6 +46,7 @@ from sourceprint.royalties.rights.schema import (
     metadata,
     party,
     statement,
+    usage_report,
     use,
     use_event,
     work,
@@ -195,6 +196,20 @@ def test_rows_are_hashed_as_canonical_json() -> None:
     listed = [row.table, row.ended, row.row, row.id]
     assert row.line() == canonical_json([*listed, row.digest], utf8=True) + b"\n"
     assert row.listed == canonical_json([*listed, row.digest[:16]], utf8=True) + b"\n"
+
+
+def test_a_long_text_is_hashed_as_canonical_json_too(sqlite_database: Database) -> None:
+    document = 'Ż"\\\n\U0001f3b5' * 500_000  # several blocks, which cut it anywhere
+    report = {
+        **WHEN, "id": 1, "licensee": "P1", "period_label": "2026-07", "period_start": "2026-07-01",
+        "period_end": "2026-07-31", "version": 1, "sha256": "0f" * 32, "document": document, "reason": "",
+    }  # fmt: skip
+    with sqlite_database.writing() as connection:
+        connection.execute(insert(usage_report), report)
+    (part,) = COVERED["usage"]
+    with sqlite_database.reading() as connection:
+        ((_, row),) = covered_rows(connection, part)
+    assert row.digest == hashlib.sha256(canonical_json(["usage_report", False, report], utf8=True)).hexdigest()
 
 
 def test_what_fails_enters_nothing(filled_file: Database) -> None:

@@ -6,9 +6,9 @@ superseded. A row that ends is covered twice: as made, without the column that e
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from sqlalchemy import Column, Connection, DefaultClause, Table, func, select
@@ -30,6 +30,8 @@ __all__ = ["COVERED", "CoveredPart", "CoveredRow", "covered_rows", "extents", "l
 
 _ENDS = frozenset({"until", "superseded_by"})
 _STREAM_ROWS = 2_000
+_LONG_ROWS = frozenset({statement.name, usage_report.name})  # each as long as thousands of others: read one by one
+_LONG_TEXT = 1 << 20
 _encoded = msgspec.json.Encoder().encode  # as `canonical_json` for texts and integers in order of name; much faster
 _DIGITS = 64  # of a SHA-256 in hexadecimal
 _LISTED_DIGITS = 16  # of a digest in the list that names changed rows; the digest over all rows takes all 64
@@ -76,8 +78,7 @@ COVERED: dict[str, tuple[CoveredPart, ...]] = {
 """Covered rows by kind of entry: the table that numbers the kind, then the tables that belong to its rows."""
 
 
-@dataclass(frozen=True, slots=True)
-class CoveredRow:
+class CoveredRow(NamedTuple):
     """One row, as made or as ended.
 
     Attributes
@@ -101,7 +102,7 @@ class CoveredRow:
 
     def line(self) -> bytes:
         """Return the row as a line of canonical JSON."""
-        return _encoded([self.table, self.ended, self.row, self.id, self.digest]) + b"\n"
+        return _encoded(self) + b"\n"
 
     @property
     def listed(self) -> bytes:
@@ -130,23 +131,17 @@ def covered_rows(
     elif part.table.name in _ENDED_TABLES:
         names = [name for name in names if name not in _ENDS]
     names.sort()  # as canonical JSON has them
-    defaults = _defaults(part.table)
-    columns = [(name, defaults.get(name)) for name in names]
     query = select(*(part.table.c[name] for name in names)).order_by(part.owner, key)
     query = query.where(part.owner.is_not(None) if between is None else part.owner.between(*between))
     at_owner, at_key, at_label = names.index(part.owner.name), names.index(key.name), names.index(label or key.name)
-    with connection.execute(query, execution_options={"yield_per": _STREAM_ROWS}) as result:
+    ended, defaults = part.ended, {name: value for name, value in _defaults(part.table).items() if name in names}
+    streamed = {"yield_per": 1 if table in _LONG_ROWS else _STREAM_ROWS}
+    with connection.execute(query, execution_options=streamed) as result:
         for rows in result.partitions():
             for row in rows:
-                # A column at its default counts as one that was added later: the digest leaves it out.
-                held = {
-                    name: value
-                    for (name, default), value in zip(columns, row, strict=True)
-                    if value is not None and value != default
-                }
                 text = str(row[at_label]) if label else ""
-                digest = _digest([table, part.ended, held])
-                yield row[at_owner], CoveredRow(table, part.ended, row[at_key], text, digest)
+                digest = _digest([table, ended, _held(names, row, defaults)])
+                yield row[at_owner], CoveredRow(table, ended, row[at_key], text, digest)
 
 
 def extents(connection: Connection) -> dict[str, int]:
@@ -168,10 +163,39 @@ def _defaults(table: Table) -> dict[str, str | int]:
     return found
 
 
+def _held(names: Sequence[str], row: Sequence[Any], defaults: dict[str, str | int]) -> dict[str, str | int]:
+    """Return the columns of a row that are neither null nor at their default.
+
+    A column at its default counts as one that was added later: the digest leaves it out.
+    """
+    held = {name: value for name, value in zip(names, row, strict=True) if value is not None}
+    for name, default in defaults.items():
+        if held.get(name) == default:
+            del held[name]
+    return held
+
+
 def _digest(value: list[Any]) -> str:
     held = value[-1]
-    if _PLAIN.issuperset(map(type, held.values())):
-        data = _encoded(value)
-    else:  # bytes or a broken number, which this program never wrote
-        data = repr(value).encode("utf-8", "backslashreplace")
-    return hashlib.sha256(data).hexdigest()
+    if not _PLAIN.issuperset(map(type, held.values())):  # bytes or a broken number, which this program never wrote
+        return hashlib.sha256(repr(value).encode("utf-8", "backslashreplace")).hexdigest()
+    if value[0] in _LONG_ROWS:
+        return _digest_of_long(value)
+    return hashlib.sha256(_encoded(value)).hexdigest()
+
+
+def _digest_of_long(value: list[Any]) -> str:
+    """Return the same digest, without a second copy of a long text in memory."""
+    table, ended, held = value
+    digest = hashlib.sha256(_encoded([table, ended])[:-1] + b",{")
+    for number, (name, text) in enumerate(held.items()):
+        digest.update((b"," if number else b"") + _encoded(name) + b":")
+        if isinstance(text, int):
+            digest.update(_encoded(text))
+            continue
+        digest.update(b'"')
+        for start in range(0, len(text), _LONG_TEXT):
+            digest.update(_encoded(text[start : start + _LONG_TEXT])[1:-1])
+        digest.update(b'"')
+    digest.update(b"}]")
+    return digest.hexdigest()

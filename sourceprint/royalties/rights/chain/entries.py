@@ -12,6 +12,7 @@ import re
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Self
 
 from sqlalchemy import Connection, RowMapping, insert, select
@@ -30,6 +31,7 @@ BEFORE_FIRST = "0" * 64
 """Hash of the entry before, as the first entry has it."""
 
 _BLOCK_BYTES = 1 << 20
+_BLOCK_ROWS = 1_000
 _SCHEMA = "sourceprint/chain/1"
 _HEAD = re.compile(rf"{_SCHEMA} (?P<sequence>[1-9][0-9]{{0,8}}) (?P<hash>[0-9a-f]{{64}})")
 
@@ -135,10 +137,10 @@ def _append(connection: Connection, kind: str, between: tuple[int, int], note: s
     head = chain_head(connection)
     content, packer, packed = hashlib.sha256(), zlib.compressobj(1), []
     for part in COVERED.get(kind, ()):
-        for _, row in covered_rows(connection, part, between=between):
-            line = row.line()
-            content.update(line)
-            packed.append(packer.compress(listed_line(line)))
+        rows = covered_rows(connection, part, between=between)
+        while lines := [row.line() for _, row in islice(rows, _BLOCK_ROWS)]:
+            content.update(b"".join(lines))
+            packed.append(packer.compress(b"".join(map(listed_line, lines))))
     entry = {
         "sequence": head.sequence + 1,
         "kind": kind,
