@@ -133,7 +133,8 @@ job = Table(
     Column("error", Text),  # JSON
     Column("erased_at", _Time),
     UniqueConstraint("organisation_id", "idempotency_key"),
-    Index("ix_job_line", "state", "priority", "id"),
+    Index("ix_job_line", "state", "organisation_id", "kind", "priority", "id"),
+    Index("ix_job_turn", "organisation_id", "started_at"),
     Index("ix_job_lease", "state", "lease_until"),
     Index("ix_job_listed", "organisation_id", "kind", "id"),
     Index("ix_job_reference", "organisation_id", "reference"),

@@ -6,9 +6,10 @@ import threading
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from sourceprint.service.line import jobs
-from sourceprint.service.line.jobs import ADDITION, DONE, FAILED, QUEUED, RUNNING, SCAN, JobClaim, claim
+from sourceprint.service.line.jobs import ADDITION, DONE, FAILED, QUEUED, RUNNING, SCAN, JobClaim, _turns, claim
 from tests.service_servers import TestService
 
 
@@ -118,3 +119,42 @@ def test_the_list_of_jobs_is_paged_and_filtered_and_shows_one_organisation(servi
         assert jobs.find_job(connection, "other", ids[0]) is None
     assert [one.id for one in first + rest] == ids
     assert [one.id for one in waiting] == ids[1:]
+
+
+def test_organisations_take_turns_however_many_jobs_one_of_them_has(service: TestService) -> None:
+    crowd = add(service, 5, priority=2)
+    late = add(service, 2, organisation="other", priority=2)
+    order = []
+    for _ in range(4):  # nothing runs: the one that was served longest ago is next
+        service.clock.pass_seconds(1)
+        (held,) = take(service)
+        order.append(held.job.id)
+        assert finish(service, held)
+    assert order == [crowd[0], late[0], crowd[1], late[1]]
+    running = [take(service, f"w{n}")[0].job.id for n in range(2)]
+    (first, *_) = add(service, 2, organisation="other", priority=2)
+    assert [*running, take(service, "w3")[0].job.id] == [crowd[2], crowd[3], first]  # the one with fewer running
+    (urgent,) = add(service, 1, priority=0)
+    assert take(service, "w4")[0].job.id == urgent  # before every turn
+
+
+def test_a_claim_looks_at_no_more_rows_for_ten_thousand_waiting_jobs(service: TestService) -> None:
+    add(service, 10_000, priority=2)
+    add(service, 1_000, ADDITION)
+    add(service, 1, organisation="other", priority=2)
+    database = service.server.database
+    with database.writing() as connection:
+        connection.execute(text("ANALYZE"))
+    query = _turns(database.now(), ())
+    statement = str(query.compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True}))
+    explain = "EXPLAIN" if database.is_server else "EXPLAIN QUERY PLAN"
+    with database.reading() as connection:
+        plan = [str(row[-1]) for row in connection.exec_driver_sql(f"{explain} {statement}".replace("%", "%%"))]
+    scans = [
+        line for line in plan if ("Seq Scan on job" in line or line.startswith("SCAN job")) and "INDEX" not in line
+    ]
+    assert scans == [], "\n".join(plan)
+    assert any("ix_job_line" in line for line in plan)
+    assert any("ix_job_turn" in line for line in plan)
+    taken = [take(service, f"w{n}")[0].job for n in range(3)]
+    assert {one.organisation_id for one in taken[1:]} == {"main", "other"}
