@@ -24,6 +24,7 @@ from pathlib import Path
 from fingerprint.errors import ParameterError, printable
 from sourceprint.folders.contents import HEAD_BYTES, content_of_head
 from sourceprint.folders.listing import Folders
+from sourceprint.folders.own_files import own_kind
 from sourceprint.items import NOT_FETCHED, Item, OtherFile, Refusal, is_url
 from sourceprint.lists import LIST_SUFFIXES, ListReading, present_rows, read_list, read_paths
 
@@ -122,7 +123,8 @@ def collect(
             refusals += listed.refusals
             others += listed.others
             if not listed.audio and not listed.refusals:
-                reason = f"a folder without audio{_instead(listed.others)}; name the files themselves"
+                without = f"a folder without audio{_instead(listed.others)}; name the files themselves"
+                reason = own_kind(Path(path)) or without
                 refusals.append(Refusal(printable(path), reason, Path(path)))
         elif lists and Path(path).suffix.lower() in LIST_SUFFIXES:
             try:
@@ -142,6 +144,8 @@ def collect(
         elif lists and _is_text(Path(path)):
             reason = f"a text, not audio; if it has a path per line, name it as {printable('@' + path)}"
             refusals.append(Refusal(printable(path), reason))
+        elif lists and (kind := own_kind(Path(path))):
+            refusals.append(Refusal(printable(path), kind))
         else:
             items.append(Item(Path(path)))
     return NamedInputs(tuple(items), tuple(refusals), tuple(others), tuple(notes))

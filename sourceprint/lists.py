@@ -14,7 +14,6 @@ two), and with backslashes for slashes. A row that cannot be used becomes a `Ref
 header or encoding concerns the whole list and raises.
 """
 
-import difflib
 import os
 import unicodedata
 from dataclasses import dataclass, field
@@ -27,7 +26,9 @@ from index.storage.tags import parse_ranges, parse_tags
 from sourceprint.identifiers.isrc import validate
 from sourceprint.items import NOT_FETCHED, Item, Refusal, is_url
 from sourceprint.sheets.columns import ColumnMap, matched_columns
+from sourceprint.sheets.delimited import normalised
 from sourceprint.sheets.opened import SHEET_SUFFIXES, Sheet, open_sheet
+from sourceprint.text.nearest import nearest
 from sourceprint.text.tables import listed
 
 __all__ = ["LIST_SUFFIXES", "ListReading", "ListRows", "present_rows", "read_list", "read_paths"]
@@ -36,6 +37,8 @@ LIST_SUFFIXES = SHEET_SUFFIXES
 
 _FIELDS = ("path", "id", "title", "artists", "isrc", "tags", "exclude")
 _GUARDED = frozenset({"title", "isrc"})
+_RIGHTS = frozenset({"share", "right", "party", "party_id", "iswc", "work_id"})
+_NO_SOUND = SHEET_SUFFIXES | {"", ".jpeg", ".jpg", ".json", ".pdf", ".png", ".txt", ".xml"}  # often beside audio
 _MAX_ID = 512
 _MAX_PATHS_BYTES = 256 << 20
 _MOST_NEAREST = 20  # missing files for which the nearest name is looked up
@@ -201,21 +204,38 @@ def _missing(path: Path, how: ListReading, *, with_nearest: bool) -> str:
 
 
 def _nearest(name: str, folder: Path) -> str:
-    """Return the name in a folder that is most like another, or ""."""
+    """Return the name in a folder of which another may be a slip, with the same ending, or with its own stem; or ""."""
     try:
-        names = {_compared(entry): entry for entry in sorted(os.listdir(folder))[:_MOST_NAMES]}
+        entries = [os.path.splitext(entry) for entry in sorted(os.listdir(folder))[:_MOST_NAMES]]
     except OSError:
         return ""
-    return next((names[one] for one in difflib.get_close_matches(_compared(name), names, n=1)), "")
+    stem, ending = map(_compared, os.path.splitext(name))
+    others = (one for one in entries if _compared(one[0]) == stem and one[1].lower() not in _NO_SOUND)
+    alike = {_compared(one[0]): one for one in entries if _compared(one[1]) == ending}
+    found = alike.get(stem) or next(others, None) or alike.get(nearest(stem, alike))
+    return "".join(found or ())
 
 
 def _compared(name: str) -> str:
     return unicodedata.normalize("NFC", name).casefold()
 
 
+def _other_sheet(sheet: Sheet, given: ColumnMap) -> str:
+    """Return which command takes a sheet that looks as if it were for another one; "" if none does."""
+    names = {normalised(heading) for heading in sheet.header}
+    if names & {"usages", "netrevenue"}:
+        return "; this looks like a usage report: `sourceprint usage enter` takes it"
+    if {"date", "from", "to", "rate"} <= names:
+        return "; these look like rates of exchange: `sourceprint statement --fx` takes them"
+    is_table = any(name.endswith("recordid") for name in names) or "choice" in names
+    if is_table or _RIGHTS & {given.field_of(heading) for heading in sheet.header}:
+        return "; this looks like a table of rights: `sourceprint rights import` takes it"
+    return ""
+
+
 def _no_path(sheet: Sheet, name: str, given: ColumnMap) -> str:
     option = ', or as --columns "HEADING=path" says' if given.by_options else ""
     return (
         f"{name}: no column path; one column must name the audio files, as path or file{option} "
-        f"(found: {listed(sheet.header)})"
+        f"(found: {listed(sheet.header)}){_other_sheet(sheet, given) if given.by_options else ''}"
     )

@@ -6,7 +6,6 @@ at once, each on a line of its own; the remedy follows from the type, or is the 
 `msgspec.Meta`. Places in lists count from 1.
 """
 
-import difflib
 import re
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -18,6 +17,7 @@ import msgspec
 from msgspec import inspect
 
 from fingerprint.errors import SourceprintError, printable
+from sourceprint.text.nearest import nearest
 from sourceprint.toml_faults import Faults, Place, lines_of
 
 __all__ = ["Table", "TableError", "raised", "read_document", "read_toml", "told_at"]
@@ -185,7 +185,7 @@ class _Reading:
         unknown = [key for key in value if key not in known]
         for key in unknown:
             self._note_unknown(steps, key, known)
-        meant = [near for key in unknown for near in difflib.get_close_matches(key, known, n=1)]
+        meant = [nearest(key, known) for key in unknown]
         for field in msgspec.structs.fields(kind):
             if field.encode_name in value:
                 self._field((*steps, field.encode_name), value[field.encode_name], field.type)
@@ -236,8 +236,9 @@ class _Reading:
 
     def _note_unknown(self, steps: Place, key: str, known: Sequence[str]) -> None:
         place, _, _ = _follow(steps, self.document, inspect.type_info(self.kind))
-        near = difflib.get_close_matches(key, known, n=1, cutoff=0)
-        what = f"{key!r:.60} is not known; the nearest that is known is {near[0]}, all are {', '.join(known)}"
+        near = nearest(key, known)
+        which = f"the nearest that is known is {near}, all are" if near else "known are"
+        what = f"{key!r:.60} is not known; {which} {', '.join(known)}"
         self.faults.note(f"{place}: {what}" if place else what, *steps, key)
 
 

@@ -65,6 +65,7 @@ __all__ = [
     "print_json",
     "printable_lines",
     "quiet_option",
+    "revision_option",
     "rights_option",
     "rights_place",
     "search_options",
@@ -106,6 +107,9 @@ rights_option = click.option(
     "--rights", metavar="PLACE", envvar="SOURCEPRINT_RIGHTS",
     help="Database of rights: a file, or postgresql://...  [default: $SOURCEPRINT_RIGHTS, else one per user]",
 )  # fmt: skip
+revision_option = click.option(
+    "--revision", metavar="N", type=click.IntRange(min=0), help="State of the rights at this revision  [default: now]"
+)
 keys_option = click.option(
     "--keys", "folder", metavar="DIR", envvar="SOURCEPRINT_KEYS", type=PATH,
     help="Folder of your keys  [default: $SOURCEPRINT_KEYS, else one per user]",

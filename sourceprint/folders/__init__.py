@@ -7,4 +7,5 @@ In reading order:
 - `second_heads`: audio behind the head of a picture or a document
 - `archives`: whether an archive holds audio, by its list of names
 - `listing`: all that is in a folder, in order
+- `own_files`: files and folders of our own, and the commands that take them
 """

@@ -11,7 +11,6 @@ default is required. Decimal numbers are text, and exact. An unknown key is refu
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, dataclass, fields, replace
 from datetime import date, datetime
-from difflib import get_close_matches
 from fractions import Fraction
 from functools import cache, partial
 from typing import Any, TypeVar, cast, get_type_hints
@@ -28,6 +27,7 @@ from sourceprint.royalties.money import (
 from sourceprint.royalties.percentages import format_percent, parse_percent
 from sourceprint.royalties.periods import parse_date
 from sourceprint.royalties.territories import validate_territory
+from sourceprint.text.nearest import nearest
 from sourceprint.toml_faults import Faults, Place
 
 __all__ = [
@@ -202,10 +202,10 @@ def read_values(
     missing = [name for name, key in keys.items() if key.default is MISSING and name not in value]
     for name in value:
         if name not in known:
-            near = get_close_matches(name, known, n=1, cutoff=0.5)
-            meant = f"{near[0]} may be meant" if near else f"known are {', '.join(known)}"
+            near = nearest(name, known)
+            meant = f"{near} may be meant" if near else f"known are {', '.join(known)}"
             where.at(name).note(f": there is no such key; {meant}")
-            missing = [one for one in missing if one not in near]
+            missing = [one for one in missing if one != near]
     for name in missing:
         where.at(name).note(" is missing; `sourceprint rights new-licence` writes a licence to fill in")
     found = {key.field: _value(key, value[name], where.at(name)) for name, key in keys.items() if name in value}

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from fingerprint.errors import ParameterError, RightsError
-from sourceprint.commands.rights import _POLICIES
+from sourceprint.commands.rights.templates import _POLICIES
 from sourceprint.gate import policy_toml
 from sourceprint.gate.policy_toml import parse_policy as parse_gate_policy
 from sourceprint.royalties.deal_terms import Advance, DealTerms, Guarantee, Pool

@@ -156,7 +156,7 @@ def test_a_key_that_looks_like_a_path_is_refused_by_name(key: str) -> None:
         name: str = "a"
 
     text = f'schema = "1"\n"{key}" = 1'
-    with pytest.raises(ParameterError, match=r"a\.toml: '.*' is not known; the nearest that is known is"):
+    with pytest.raises(ParameterError, match=r"a\.toml: '.*' is not known; known are schema, name"):
         read_toml(text, Shelf, schema="1", name="a.toml", failure=ParameterError)
 
 

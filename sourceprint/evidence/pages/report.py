@@ -204,7 +204,7 @@ def write_report(
                 else _Task(
                     result,
                     _trace_path(traces, result),
-                    catalogue.candidates(match.recording_id for match in result.matches),
+                    catalogue.candidates(result.matches),
                     out,
                     look,
                     words.of(result),
@@ -254,7 +254,7 @@ def single_page(
         If the trace cannot be used, or gives other matches than the result states; if it takes longer, or more memory,
         than its files may.
     """
-    candidates = CatalogueAudio(catalogue).candidates(match.recording_id for match in result.matches)
+    candidates = CatalogueAudio(catalogue).candidates(result.matches)
     now = words_of([result], index=index, catalogue=catalogue)
 
     def made() -> bytes:

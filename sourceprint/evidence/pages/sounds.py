@@ -14,6 +14,7 @@ sentence on why nothing is drawn of it.
 import functools
 import io
 import re
+import unicodedata
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -30,7 +31,7 @@ from fingerprint.extract import is_fingerprint_file
 from index.storage.recordings import Recording
 from sourceprint.audio_digests import known_audio_digest
 from sourceprint.items import Item
-from sourceprint.scans.results import ScanResult
+from sourceprint.scans.results import ResultMatch, ScanResult
 
 __all__ = ["MEDIA_TYPE", "RATE_HZ", "SUFFIX", "CatalogueAudio", "Sound", "excerpts", "recording_sound", "track_sound"]
 
@@ -128,7 +129,7 @@ class Sound:
 
 
 class CatalogueAudio:
-    """Audio files by the recordings that they may be: by the id in a list, or the name without its suffix.
+    """Audio files by the recordings that they may be: by id, title or ISRC in a list, or the name without its suffix.
 
     Parameters
     ----------
@@ -139,26 +140,24 @@ class CatalogueAudio:
     def __init__(self, items: Iterable[Item]) -> None:
         self._paths: dict[str, list[Path]] = {}
         for item in items:
-            for name in dict.fromkeys((item.id, item.path.stem)):
+            for name in {_compared(name) for name in (item.id, item.title, item.isrc, item.path.stem)}:
                 if name and not is_fingerprint_file(item.path):
                     self._paths.setdefault(name, []).append(item.path)
 
-    def candidates(self, ids: Iterable[str]) -> dict[str, tuple[Path, ...]]:
-        """Return the files that each of these recordings may be of; of two files of one name, both.
-
-        Examples
-        --------
-        >>> CatalogueAudio([Item(Path("a/one.wav")), Item(Path("b/one.wav"))]).candidates(["one-0123abcd"])
-        {'one-0123abcd': (PosixPath('a/one.wav'), PosixPath('b/one.wav'))}
-        """
+    def candidates(self, matches: Iterable[ResultMatch]) -> dict[str, tuple[Path, ...]]:
+        """Return the files that the recording of each match may be of, by its id; of two files of one name, both."""
         found = {}
-        for recording_id in ids:
+        for match in matches:
             # The second file of a name has a few digits of its digest in its id.
-            plain = re.sub(r"-[0-9a-f]{8,}\Z", "", recording_id)
-            paths = dict.fromkeys(self._paths.get(recording_id, []) + self._paths.get(plain, []))
-            if paths:
-                found[recording_id] = tuple(paths)
+            plain = re.sub(r"-[0-9a-f]{8,}\Z", "", match.recording_id)
+            names = {_compared(name or "") for name in (match.recording_id, plain, match.title, match.isrc)}
+            if paths := {path for name in names for path in self._paths.get(name, ())}:
+                found[match.recording_id] = tuple(sorted(paths))
         return found
+
+
+def _compared(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold()
 
 
 def track_sound(result: ScanResult) -> Sound:

@@ -18,6 +18,8 @@ SCHEMA = "sourceprint/rights-finding/1"
 SEVERITIES = ("error", "warning", "note")
 """`error`: money is held or goes to nobody until it is mended; `warning`: likely a mistake; `note`: may be intended."""
 
+_MOST_ALIKE = 3
+
 KINDS = (
     "overclaim",
     "unclaimed",
@@ -68,6 +70,8 @@ def finding_to_json(finding: Finding) -> dict[str, Any]:
 def findings_text(findings: Iterable[Finding]) -> Iterator[str]:
     """Yield findings as lines for people, each safe for a terminal, then a line with the numbers by severity.
 
+    Of recordings without a work, which are many where only recordings are licensed, a few are named and all counted.
+
     Examples
     --------
     >>> for line in findings_text([Finding("no_work", "warning", "recording R1", "R1 performs no work", "link it")]):
@@ -76,9 +80,14 @@ def findings_text(findings: Iterable[Finding]) -> Iterator[str]:
     1 finding: 0 errors, 1 warning, 0 notes
     """
     counts = dict.fromkeys(SEVERITIES, 0)
+    without_work = 0
     for finding in findings:
         counts[finding.severity] += 1
-        yield printable(f"{finding.severity}: {finding.kind}: {finding.sentence}; {finding.remedy}")
+        without_work += finding.kind == "no_work"
+        if finding.kind != "no_work" or without_work <= _MOST_ALIKE:
+            yield printable(f"{finding.severity}: {finding.kind}: {finding.sentence}; {finding.remedy}")
+    if (more := without_work - _MOST_ALIKE) > 0:
+        yield f"warning: no_work: {counted(more, 'more recording')} without a work on file; --jsonl lists all of them"
     total = sum(counts.values())
     of_each = ", ".join(counted(count, severity) for severity, count in counts.items())
     yield f"{counted(total, 'finding')}: {of_each}" if total else "no findings"

@@ -158,7 +158,7 @@ def compute_statement(
     outside = tuple(sorted(division.outside, key=_OUTSIDE_ORDER))
     changes = tuple(adjustments)
     advances = advance_accounts(accounts, own, period, (*lines, *changes), converter)
-    involved = {line.licence_id for line in lines} | {one.licence_id for one in outside}
+    involved = {line.licence_id for line in lines} | {one.licence_id for one in outside} | division.contested
     recordings, works = _subjects(ordered, (*lines, *changes, *outside))
     recordings |= {one.recording_id for one in out}
     last = {licence_id: licence.on(period.end) for licence_id, licence in own.items()}

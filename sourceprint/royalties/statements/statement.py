@@ -226,7 +226,7 @@ class Statement:
         The payer.
     currency : str
     licences : tuple of (str, str)
-        Id and digest, by id.
+        Id and digest, by id; of all that a line names or is held between, and of those that outside shares come near.
     policy_name, policy_digest : str
     rights_revision : int
     usage : tuple of UsageRow

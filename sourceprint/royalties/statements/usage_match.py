@@ -33,6 +33,7 @@ from sourceprint.royalties.uses.policy import Policy
 from sourceprint.royalties.uses.searches import file_name
 from sourceprint.royalties.uses.usage import NOT_SCANNED, Usage, UsageRow
 from sourceprint.scans.results import SEARCHED
+from sourceprint.text.nearest import is_slip
 
 __all__ = ["match_usage"]
 
@@ -222,5 +223,5 @@ def _near(connection: Connection, licensee: str, names: Mapping[str, str]) -> di
         stem = _stem(file_name(name))
         same = connection.scalars(query.where(column.startswith(f"{stem}.", autoescape=True)).limit(_SHOWN_NEAR))
         alike = difflib.get_close_matches(stem, by_stem, n=_SHOWN_NEAR, cutoff=_ALIKE)
-        found[key] = sorted(same) or [by_stem[one] for one in alike]
+        found[key] = sorted(same) or [by_stem[one] for one in alike if is_slip(stem, one)]
     return found

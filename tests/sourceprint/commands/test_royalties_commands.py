@@ -155,13 +155,30 @@ def test_wrong_rows_are_refused_or_left_out(rights: Path, tmp_path: Path) -> Non
     assert "Nine" in done("rights", "show", "QZAAA2600009").stdout
 
 
+def test_columns_that_were_named_once_may_be_kept_in_a_file(rights: Path, tmp_path: Path) -> None:
+    sheet, pairs = tmp_path / "rights.csv", tmp_path / "columns.txt"
+    sheet.write_text("Code,Name of song,Label,Cut %\nUSRC17607839,One,Blue,100\n")
+    named = ("Code=isrc", "Name of song=title", "Cut %=share")
+    first = run("rights", "import", sheet, "--columns", ",".join(named))
+    assert first.exit_code == 0
+    assert (
+        "these columns are not kept; write the pairs into a file, one per line, and give --columns @FILE"
+        in first.stderr
+    )
+    pairs.write_text("\n".join(named))
+    again = run("rights", "import", sheet, "--columns", f"@{pairs}")
+    assert (again.exit_code, "not kept" in again.stderr, "nothing changed" in again.stderr) == (0, False, True)
+
+
 def test_bare_shares_are_asked_about_and_never_guessed(
     rights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sheet = tmp_path / "rights.csv"
     sheet.write_text(ROWS.format("25", "0.5"))
     refused(2, "--shares", "rights", "import", sheet)
-    monkeypatch.setattr("sourceprint.commands.rights.sys", SimpleNamespace(stdin=SimpleNamespace(isatty=lambda: True)))
+    monkeypatch.setattr(
+        "sourceprint.commands.rights.records.sys", SimpleNamespace(stdin=SimpleNamespace(isatty=lambda: True))
+    )
     asked = CliRunner().invoke(cli.sourceprint, ["rights", "import", str(sheet)], input="percent\n")
     assert asked.exit_code == 0
     assert "They are (percent, fraction): " in asked.output

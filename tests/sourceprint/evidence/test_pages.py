@@ -34,7 +34,7 @@ from sourceprint.evidence.pages.sounds import RATE_HZ as EXCERPT_HZ
 from sourceprint.evidence.pages.sounds import CatalogueAudio, excerpts, recording_sound, track_sound
 from sourceprint.evidence.pages.spectra import Stretch, picture, pooled_cells, shades
 from sourceprint.items import Item
-from sourceprint.scans.results import ScanResult, read_result
+from sourceprint.scans.results import ResultMatch, ScanResult, read_result
 from sourceprint.scans.run_folder import Run
 from tests.command_line import RATE_HZ, catalogue, music, run, write
 from tests.page_reports import HOSTILE_NAME, HOSTILE_TITLE, ScannedRun, a_run, report_of
@@ -275,19 +275,38 @@ def test_a_catalogue_that_is_not_there_is_an_error_before_anything_is_made(
 def test_a_file_of_a_catalogue_that_has_gone_is_told_from_another_one(scanned: ScannedRun, tmp_path: Path) -> None:
     trace = read_trace(Run.open(scanned.folder).trace_path(scanned.result("mix.wav")))
     recording = trace.parts[0].passages[0].recording
-    candidates = CatalogueAudio([Item(tmp_path / "gone.wav", id="s1")]).candidates([recording.id])
+    candidates = CatalogueAudio([Item(tmp_path / "gone.wav", id="s1")]).candidates([_match(recording.id)])
     assert f"is not at {tmp_path / 'gone.wav'}, or cannot" in recording_sound(recording, candidates).why_not
 
 
 def test_a_recording_is_known_by_its_digest_not_by_its_name(scanned: ScannedRun) -> None:
     files = [Item(scanned.catalogue.parent / "music" / f"s{k}.wav") for k in (1, 2)]
-    found = CatalogueAudio(files).candidates(["s1", "s2-0123abcd", "other"])
+    found = CatalogueAudio(files).candidates(map(_match, ["s1", "s2-0123abcd", "other"]))
     assert found == {"s1": (files[0].path,), "s2-0123abcd": (files[1].path,)}
     trace = read_trace(Run.open(scanned.folder).trace_path(scanned.result("mix.wav")))
     recording = trace.parts[0].passages[0].recording
     assert recording_sound(recording, {recording.id: (files[1].path, files[0].path)}).path == files[0].path
     assert "not the one in the index" in recording_sound(recording, {recording.id: (files[1].path,)}).why_not
     assert "blind index" in recording_sound(Recording("token"), {"token": (files[0].path,)}).why_not
+
+
+@pytest.mark.parametrize(
+    ("item", "found"),
+    [
+        (Item(Path("One for Tonight.wav")), True),
+        (Item(Path("a.wav"), title="one for tonight"), True),
+        (Item(Path("a.wav"), isrc="USRC17607839"), True),
+        (Item(Path("a.wav"), id="other", title="Other"), False),
+    ],
+)
+def test_audio_of_a_recording_may_bear_its_title_or_isrc_in_place_of_its_id(item: Item, *, found: bool) -> None:
+    named = _match("R-1", title="One for Tonight", isrc="USRC17607839")
+    assert CatalogueAudio([item]).candidates([named]) == ({"R-1": (item.path,)} if found else {})
+
+
+def _match(recording_id: str, **words: Any) -> ResultMatch:
+    (match,) = read_result(a_result(matches=[a_match(recording_id, **words)])).matches
+    return match
 
 
 @pytest.mark.parametrize("how", ["missing", "cut", "of another file"])

@@ -294,6 +294,15 @@ def test_findings_print_one_line_each_and_are_plain_json() -> None:
     assert json.loads(json.dumps(finding_to_json(finding)))["subject"] == "recording R\n1"
 
 
+def test_many_recordings_without_a_work_are_one_line_with_their_number() -> None:
+    alike = [Finding("no_work", "warning", f"recording R{n}", f"R{n} performs no work", "link it") for n in range(500)]
+    other = Finding("circle", "error", "recording R1", "a circle", "mend it")
+    *shown, last, folded, total = findings_text([*alike, other])
+    assert shown == [f"warning: no_work: R{n} performs no work; link it" for n in range(3)]
+    assert folded == "warning: no_work: 497 more recordings without a work on file; --jsonl lists all of them"
+    assert (last, total) == ("error: circle: a circle; mend it", "501 findings: 1 error, 500 warnings, 0 notes")
+
+
 def test_many_parties_are_named_in_bounded_length() -> None:
     shares = [share(f"S{number:04d}", f"P{number}", 1000) for number in range(1200)]
     (finding,) = check_shares("work", shares, {})

@@ -208,7 +208,7 @@ def test_an_empty_licence_says_all_that_is_to_be_filled_in_at_once() -> None:
 @pytest.mark.parametrize(
     ("changes", "keys"),
     [
-        ({"id =": "ident =", '"eur"': '"EURO"', '"20.00"': '"x"'}, ["ident", "currency", "minimum_payout"]),
+        ({"id =": "ids =", '"eur"': '"EURO"', '"20.00"': '"x"'}, ["ids", "currency", "minimum_payout"]),
         ({"recordings =": "recordngs =", "works =": "work ="}, ["scope.recordngs", "scope.work"]),
         ({"royalty_rate": "royal_rate", "per_second": "second"}, ["rate_card.royal_rate", "rate_card.second"]),
         ({'["Worldwide"]': "[]", '"us"': '"UK"'}, ["territories.include"]),

@@ -203,6 +203,7 @@ def test_a_blanket_beside_a_direct_licence_holds_the_share_and_names_both_and_th
     (share,) = statement.held  # it is on the page of the party that holds the share
     assert (share.line, share.party_id, share.reason) == (line.number, "P-LABEL", line.reason)
     assert share.amount == line.gross
+    assert [licence_id for licence_id, _ in statement.licences] == ["LIC-ALL", "LIC-LABEL"]
     assert b"Held for you" in party_page(statement, "P-LABEL")
     assert b"Held for you" not in party_page(statement, "P-PUB")
     assert line.reason == "P-LABEL: LIC-ALL and LIC-LABEL permit it, and no precedence says which of them pays"
@@ -246,6 +247,7 @@ def test_a_licence_of_everything_never_pushes_out_the_licence_of_another_party()
         (PERFORMING, "LIC-PUB"),
     }
     assert all("LIC-ALL and LIC-PUB permit it" in line.reason for line in held(rivals))
+    assert [licence_id for licence_id, _ in rivals.licences] == ["LIC-ALL", "LIC-PUB"]
     own = replace(everything, scope=Scope(everything=True, parties=("P-LABEL",)))
     assert owed(stated(rights_of(own, publisher()))) == {("P-LABEL", MASTER, "LIC-ALL"): "4", **PUBLISHED}
 

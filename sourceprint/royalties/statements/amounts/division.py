@@ -70,12 +70,15 @@ class Division:
     ----------
     outside : dict of OutsideShare
         Shares that no licence permits, in the order found.
+    contested : set of str
+        Licences that permit a share which they hold up together.
     allotted : dict of (str, str) to Amount
         By territory and right: the amount to divide.
     """
 
     def __init__(self) -> None:
         self.outside: dict[OutsideShare, None] = {}
+        self.contested: set[str] = set()
         self.allotted: dict[tuple[str, str], Amount] = {}
 
     def entries(self, priced: PricedUse) -> Iterator[LineEntry]:
@@ -84,6 +87,8 @@ class Division:
         for claim in claims:
             if not claim.licence_id:
                 self._list(priced, claim.share)
+            elif claim.share.outcome.outcome == "held":
+                self.contested.update(claim.share.outcome.licence_ids)
         # A licence by revenue without any allotment: nothing is reported of the track but no usages.
         covered = [claim for claim in claims if claim.licence_id in priced.allotments]
         is_open = priced.use is not None and priced.use.state not in PAID_STATES
