@@ -11,6 +11,7 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import closing
 from dataclasses import replace
 from datetime import date
+from pathlib import Path
 
 from fingerprint.errors import CatalogueError, printable
 from index.search.match import STANDARD, THOROUGH
@@ -80,6 +81,7 @@ def check_files(
     policy: GatePolicy,
     day: date,
     jobs: int | None = None,
+    traces: Path | None = None,
     late: Callable[[], Iterable[Refusal]] = tuple,
 ) -> Generator[Verdict, None, None]:
     """Search every file and yield its verdict: first the paths that name no file, then the files in order.
@@ -96,6 +98,8 @@ def check_files(
         Of the release.
     jobs : int, optional
         Worker processes; by default as many as suit the number of files and the machine.
+    traces : Path, optional
+        As `scan_files` takes it.
     late : callable
         Returns, at the end, files that arrived meanwhile and were not searched.
 
@@ -112,7 +116,7 @@ def check_files(
         near_limit_per_1000h=policy.near_limit_per_1000h,
     )
     policy = _of_now(policy, snapshot)
-    scans = scan_files(snapshot.folder, inputs.items, options=options, jobs=jobs, reuse=snapshot)
+    scans = scan_files(snapshot.folder, inputs.items, options=options, jobs=jobs, traces=traces, reuse=snapshot)
     with closing(scans):
         for scan in scans:
             near = result_matches(scan.near, scan.duration_seconds or 0.0)

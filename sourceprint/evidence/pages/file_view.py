@@ -63,6 +63,7 @@ def file_view(
     shelf: Shelf,
     *,
     with_audio: bool,
+    audio: Path | None = None,
 ) -> FileView:
     """Return the content of a file's page; its pictures and excerpts are added to `shelf`.
 
@@ -78,6 +79,8 @@ def file_view(
         Takes pictures and excerpts.
     with_audio : bool
         Whether excerpts may be on the page.
+    audio : Path, optional
+        The audio file of the track; by default the one that the result names.
     """
     trace: Trace | None = None
     checked: Rechecked | None = None
@@ -89,7 +92,7 @@ def file_view(
     except SourceprintError as error:
         remark, checked = str(error), None
     passages = _passages(result, checked)
-    track = track_sound(result)
+    track = track_sound(result, audio)
     sounds = _recording_sounds(trace, candidates) if trace is not None else {}
     values: dict[str, Any] = {
         "result": result,

@@ -232,6 +232,7 @@ def single_page(
     title: str = TITLE,
     catalogue: tuple[Item, ...] = (),
     index: Path | None = None,
+    audio: Path | None = None,
 ) -> bytes:
     """Return the page of one matched file with everything inside, no audio, and no link to an overview.
 
@@ -247,6 +248,8 @@ def single_page(
         Audio of recordings, for pictures.
     index : Path, optional
         Folder of the index with the current titles, artists and ISRCs; by default those of the catalogue, or the scan.
+    audio : Path, optional
+        The audio file of the track; by default the one that the result names.
 
     Raises
     ------
@@ -259,10 +262,11 @@ def single_page(
 
     def made() -> bytes:
         shelf = Shelf(False, "", "")
-        view = file_view(now.applied(result), trace, candidates, shelf, with_audio=False)
+        view = file_view(now.applied(result), trace, candidates, shelf, with_audio=False, audio=audio)
         return _alone(view, shelf, title, now.notes([result]))
 
-    return within_limits(made, _audio_of(result, candidates))
+    own = [] if audio is None else [audio]
+    return within_limits(made, [*own, *_audio_of(result, candidates)])
 
 
 def _alone(view: FileView, shelf: Shelf, title: str, words: Sequence[str]) -> bytes:

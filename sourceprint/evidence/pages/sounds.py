@@ -160,9 +160,9 @@ def _compared(name: str) -> str:
     return unicodedata.normalize("NFC", name).casefold()
 
 
-def track_sound(result: ScanResult) -> Sound:
-    """Return the audio file of a result, if it is still the one that was scanned."""
-    path = Path(result.path)
+def track_sound(result: ScanResult, at: Path | None = None) -> Sound:
+    """Return the audio file of a result, `at` a path or where the result says, if it is the one that was scanned."""
+    path = Path(result.path) if at is None else at
     if is_fingerprint_file(path):
         return Sound(None, "The track was scanned as a fingerprint file, which holds landmarks and no audio.")
     digest = _digest(path)

@@ -29,9 +29,11 @@ __all__ = [
     "count_matches",
     "find_grant",
     "hide_fields",
+    "hide_in",
     "list_grants",
     "matches_of",
     "revoke_grant",
+    "shown_id",
     "spend_grant",
 ]
 
@@ -229,34 +231,39 @@ def matches_of(connection: Connection, owner_id: str, grant_id: str, *, limit: i
 
 def hide_fields(report: dict[str, Any], given: CatalogueGrant) -> dict[str, Any]:
     """Return a report of the gate with only those fields of recordings that a grant shows; ids become tokens."""
-
-    def token(recording_id: str) -> str:
-        digest = hmac.new(given.secret.encode(), recording_id.encode("utf-8"), hashlib.sha256).hexdigest()
-        return f"r-{digest[:_TOKEN_DIGITS]}"
-
-    def hidden(value: Any) -> Any:
-        if isinstance(value, list):
-            return [hidden(one) for one in value]
-        if not isinstance(value, dict):
-            return value
-        shown: dict[str, Any] = {}
-        for name, one in value.items():
-            if name == "recording_id" and "recording_id" not in given.fields:
-                shown[name] = token(one)
-            elif name == "also_fits" and "recording_id" not in given.fields:
-                shown[name] = [token(other) for other in one]
-            elif name in FIELDS and name not in given.fields:
-                shown[name] = [] if name == "artists" else None
-            elif name == "policy_reason" and not set(FIELDS) <= set(given.fields):
-                shown[name] = None  # a sentence may name another recording
-            else:
-                shown[name] = hidden(one)
-        return shown
-
-    shown = {name: hidden(value) if name == "files" else value for name, value in report.items()}
+    shown = {name: hide_in(value, given) if name == "files" else value for name, value in report.items()}
     if "recording_id" not in given.fields:  # which ids of a policy the catalogue has is for its owner to say
         shown["policy"] = shown["policy"] | {"unknown_recordings": []}
     return shown
+
+
+def hide_in(value: Any, given: CatalogueGrant) -> Any:
+    """Return a JSON value with only those fields of recordings that a grant shows."""
+    if isinstance(value, list):
+        return [hide_in(one, given) for one in value]
+    if not isinstance(value, dict):
+        return value
+    shown: dict[str, Any] = {}
+    for name, one in value.items():
+        if name == "recording_id":
+            shown[name] = shown_id(one, given)
+        elif name == "also_fits":
+            shown[name] = [shown_id(other, given) for other in one]
+        elif name in FIELDS and name not in given.fields:
+            shown[name] = [] if name == "artists" else None
+        elif name == "policy_reason" and not set(FIELDS) <= set(given.fields):
+            shown[name] = None  # a sentence may name another recording
+        else:
+            shown[name] = hide_in(one, given)
+    return shown
+
+
+def shown_id(recording_id: str, given: CatalogueGrant) -> str:
+    """Return the id of a recording, or the token that stands for it under a grant."""
+    if "recording_id" in given.fields:
+        return recording_id
+    digest = hmac.new(given.secret.encode(), recording_id.encode("utf-8"), hashlib.sha256).hexdigest()
+    return f"r-{digest[:_TOKEN_DIGITS]}"
 
 
 def _one(connection: Connection, condition: ColumnElement[bool]) -> CatalogueGrant:

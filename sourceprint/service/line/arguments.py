@@ -20,12 +20,15 @@ class ScanArguments(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
         Of the track in its result.
     path : str
         A file that the server may read; "" for the upload of the job.
+    evidence : tuple of str
+        "page", "case": made with the result.
     thorough, max_false_per_1000h, only, exclude, layer
         As `Catalogue.match`; the words of a filter name no files.
     """
 
     name: str
     path: str = ""
+    evidence: tuple[str, ...] = ()
     thorough: bool = False
     max_false_per_1000h: float = DEFAULT_FALSE_PER_1000H
     only: tuple[str, ...] = ()
@@ -67,6 +70,8 @@ class CheckArguments(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
         Of the release, ISO 8601; "" for today.
     fail_on : str
         "block" or "review".
+    evidence : tuple of str
+        As in `ScanArguments`; of a check under a grant only "page".
     """
 
     name: str
@@ -74,6 +79,7 @@ class CheckArguments(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     policy: str = ""
     day: str = ""
     fail_on: str = "block"
+    evidence: tuple[str, ...] = ()
 
 
 class AdditionArguments(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

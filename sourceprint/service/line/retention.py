@@ -5,6 +5,7 @@ that ended before its job was made, is found here.
 """
 
 import logging
+import shutil
 import threading
 import time
 from datetime import timedelta
@@ -13,6 +14,7 @@ from pathlib import Path
 from sqlalchemy import select, update
 
 from fingerprint.errors import SourceprintError
+from sourceprint.service.line.evidence import drop_evidence
 from sourceprint.service.line.jobs import DONE, FAILED
 from sourceprint.service.store.clock import time_text
 from sourceprint.service.store.database import ServiceDatabase
@@ -40,6 +42,7 @@ def erase_old_results(database: ServiceDatabase, *, days: int) -> int:
             at = database.now()
             ids = [row.id for row in rows]
             connection.execute(update(job).where(job.c.id.in_(ids)).values(result=None, erased_at=at))
+            drop_evidence(connection, ids)
             for row in rows:
                 note_event(
                     connection, f"{row.kind}.erased", at=at, organisation=row.organisation_id, actor="retention",
@@ -59,9 +62,13 @@ def drop_leftovers(database: ServiceDatabase, uploads: Path, *, keep_audio: bool
     dropped = 0
     for path in sorted(uploads.iterdir()):
         is_old = time.time() - path.stat().st_mtime > _LEFTOVER_SECONDS
-        if path.is_file() and path.name not in needed and is_old:
+        if not is_old or path.name in needed:
+            continue
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)  # of a worker that was killed
+        else:
             path.unlink(missing_ok=True)
-            dropped += 1
+        dropped += 1
     return dropped
 
 

@@ -6,9 +6,10 @@ index; audio that cannot be searched is an outcome like any other.
 """
 
 import json
+import tempfile
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -33,6 +34,7 @@ from sourceprint.service.access.grants import CatalogueGrant, count_matches, fin
 from sourceprint.service.data_folder import DataFolder, OrganisationFolder
 from sourceprint.service.hooks.webhooks import announce
 from sourceprint.service.line.arguments import AdditionArguments, CheckArguments, ScanArguments, decode_arguments
+from sourceprint.service.line.evidence import EvidenceDocument, keep_evidence, make_evidence
 from sourceprint.service.line.jobs import ADDITION, CHECK, DONE, FAILED, MOST_LOSSES, SCAN, Job, JobClaim, finish
 from sourceprint.service.store.database import ServiceDatabase
 from sourceprint.service.store.outbox import note_event
@@ -49,6 +51,7 @@ class _Outcome:
     state: str
     document: dict[str, Any]
     facts: dict[str, Any] = field(default_factory=dict)
+    evidence: Sequence[EvidenceDocument] = ()
     recordings: dict[str, int] = field(default_factory=dict)  # matched time of each, in milliseconds
 
 
@@ -91,11 +94,14 @@ class Workshop:
         snapshot = self._open(owner, options)
         n_bytes = path.stat().st_size if path.exists() else None
         item = Item(path, id=job.reference, called=arguments.name)
-        with closing(scan_files(owner.index, [item], options=options, jobs=1, reuse=snapshot)) as scans:
-            (scan,) = scans
-        row = plain_json(scan_row(scan, n_bytes=n_bytes))
+        with self._traces(arguments.evidence) as traces:
+            scans = scan_files(owner.index, [item], options=options, jobs=1, traces=traces, reuse=snapshot)
+            with closing(scans):
+                (scan,) = scans
+            row = plain_json(scan_row(scan, n_bytes=n_bytes))
+            documents = [] if traces is None else make_evidence(arguments.evidence, row, traces, path, keys=owner.keys)
         facts: dict[str, Any] = {"track": scan.sha256, "index": scan.searched.digest, "status": scan.status}
-        return _Outcome(DONE, row, facts | {"matches": len(scan.matches)})
+        return _Outcome(DONE, row, facts | {"matches": len(scan.matches)}, documents)
 
     def _check(self, job: Job) -> _Outcome:
         arguments = decode_arguments(job.arguments, CheckArguments)
@@ -107,11 +113,17 @@ class Workshop:
         snapshot = self._open(owner, SearchOptions())
         inputs = NamedInputs((Item(path, id=job.reference, called=arguments.name),), ())
         day, unknown = date.fromisoformat(arguments.day) if arguments.day else today(), unknown_ids(snapshot, policy)
-        with closing(check_files(snapshot, inputs, policy=policy, day=day, jobs=1)) as checked:
-            verdicts = tuple(checked)
+        documents: Sequence[EvidenceDocument] = ()
+        with self._traces(arguments.evidence) as traces:
+            checks = check_files(snapshot, inputs, policy=policy, day=day, jobs=1, traces=traces)
+            with closing(checks):
+                verdicts = tuple(checks)
+            (verdict,) = verdicts
+            if traces is not None and verdict.result is not None:
+                row = plain_json(verdict.result)
+                documents = make_evidence(arguments.evidence, row, traces, path, keys=own.keys, given=given)
         name = f"{arguments.policy}.toml" if arguments.policy else ""
         report = Report(policy, name, day, arguments.fail_on, verdicts, unknown, "", not arguments.day, ())
-        (verdict,) = verdicts
         found = () if verdict.result is None else verdict.result.matches
         track = "" if verdict.result is None else verdict.result.track.sha256 or ""
         facts = {"track": track, "index": snapshot.digest, "policy": policy.sha256, "action": verdict.action}
@@ -120,6 +132,7 @@ class Workshop:
             DONE,
             document if given is None else hide_fields(document, given),
             facts | {"matches": len(found)},
+            documents,
             {one.recording_id: one.recording_match_ms for one in found},
         )
 
@@ -138,6 +151,15 @@ class Workshop:
         except SourceprintError as error:
             return sum(self._write(held, _failed(error)) for held in claims)
         return sum(self._write(held, _of_addition(outcome)) for held, outcome in zip(claims, outcomes, strict=True))
+
+    @contextmanager
+    def _traces(self, wanted: Sequence[str]) -> Iterator[Path | None]:
+        """Yield a folder for the trace of a search of which evidence is wanted; it is gone after the block."""
+        if not wanted:
+            yield None
+            return
+        with tempfile.TemporaryDirectory(prefix="traces-", dir=self.folder.uploads) as folder:
+            yield Path(folder)
 
     def _grant(self, job: Job) -> CatalogueGrant | None:
         """Return the grant by which a job searches another catalogue, which must still hold."""
@@ -169,6 +191,7 @@ class Workshop:
         with self.database.writing() as connection:
             if not finish(connection, held, outcome.state, at=at, **kept):
                 return False
+            keep_evidence(connection, job.id, outcome.evidence)
             event = f"{job.kind}.{outcome.state}"
             note_event(
                 connection, event, at=at, organisation=job.organisation_id, actor="worker",

@@ -17,7 +17,6 @@ from sourceprint.identifiers.isrc import validate
 from sourceprint.service.access.api_keys import KeyScope
 from sourceprint.service.line.arguments import AdditionArguments
 from sourceprint.service.line.jobs import ADDITION, list_jobs
-from sourceprint.service.routes.scans import find_own
 from sourceprint.service.store.outbox import note_event
 from sourceprint.service.web.bodies import Body
 from sourceprint.service.web.caller import Caller, needs
@@ -33,6 +32,7 @@ from sourceprint.service.web.job_views import (
     jobs_page,
     submit,
 )
+from sourceprint.service.web.own_jobs import find_own
 from sourceprint.service.web.problems import responses
 from sourceprint.service.web.uploads import AUDIO_BODY, receive
 

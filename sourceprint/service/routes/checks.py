@@ -7,13 +7,13 @@ from typing import Annotated, Literal
 
 from anyio import to_thread
 from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import Response as RawResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from fingerprint.errors import ParameterError
 from sourceprint.service.access.api_keys import KeyScope
 from sourceprint.service.line.arguments import CheckArguments
 from sourceprint.service.line.jobs import CHECK, DONE, FAILED, Job, list_jobs
-from sourceprint.service.routes.scans import find_own
 from sourceprint.service.web.caller import Caller, needs
 from sourceprint.service.web.job_views import (
     After,
@@ -26,6 +26,16 @@ from sourceprint.service.web.job_views import (
     job_view,
     jobs_page,
     submit,
+)
+from sourceprint.service.web.own_jobs import (
+    EVIDENCE_ABOUT,
+    EVIDENCE_ANSWER,
+    EVIDENCE_PATTERN,
+    EvidenceKind,
+    erase_job,
+    find_own,
+    send_evidence,
+    wanted_evidence,
 )
 from sourceprint.service.web.problems import responses
 from sourceprint.service.web.uploads import AUDIO_BODY, receive
@@ -49,6 +59,7 @@ class CheckQuery(BaseModel):
     policy: str = Field("", max_length=64, description="Name of a release policy; by default the one that ships")
     day: date | None = Field(None, description="Of the release, on which licences must hold; by default today, UTC")
     fail_on: Literal["block", "review"] = Field("block", description="From which decision on `exit_code` is 1")
+    evidence: str = Field("", pattern=EVIDENCE_PATTERN, description=EVIDENCE_ABOUT)
     grant: str = Field("", max_length=64, description="By which another organisation's catalogue is checked against")
     wait: float | None = Field(None, ge=0, le=300, description="Seconds to wait for the verdict, at most")
 
@@ -78,6 +89,7 @@ async def submit_check(
         policy=query.policy,
         day="" if query.day is None else query.day.isoformat(),
         fail_on=query.fail_on,
+        evidence=wanted_evidence(caller, query.evidence, grant=query.grant),
     )
     upload = await receive(request, server.folder.uploads, limit_mb=server.settings.upload_mb, name=query.name)
 
@@ -116,6 +128,18 @@ def list_checks(
 def get_check(caller: _Checker, check_id: str) -> JobView:
     """Get a check, with its report once it is done."""
     return job_view(find_own(caller, check_id, CHECK))
+
+
+@router.get("/{check_id}/evidence/{evidence}", responses=EVIDENCE_ANSWER, response_class=RawResponse)
+def get_evidence(caller: _Checker, check_id: str, evidence: EvidenceKind) -> Response:
+    """Get the page of evidence or the signed case of a check that was submitted with `evidence`."""
+    return send_evidence(caller, check_id, CHECK, evidence)
+
+
+@router.delete("/{check_id}", status_code=204, responses=responses(400, 401, 403, 404, 409, 422, 429))
+def erase_check(caller: _Checker, check_id: str) -> None:
+    """Erase audio, report and evidence of a check for good; that it was erased stays in the log."""
+    erase_job(caller, check_id, CHECK)
 
 
 async def _done_within(caller: Caller, job_id: str, seconds: float) -> Job:

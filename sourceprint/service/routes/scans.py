@@ -7,16 +7,14 @@ from anyio import to_thread
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import Response as RawResponse
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import update
 
 from fingerprint.errors import ParameterError
 from index.search.match import DEFAULT_FALSE_PER_1000H
 from sourceprint.inputs import collect
 from sourceprint.service.access.api_keys import KeyScope
 from sourceprint.service.line.arguments import ScanArguments, encode_arguments
-from sourceprint.service.line.jobs import DONE, FAILED, QUEUED, SCAN, Job, add_jobs, find_job, find_repeated, list_jobs
+from sourceprint.service.line.jobs import DONE, SCAN, Job, add_jobs, find_repeated, list_jobs
 from sourceprint.service.store.outbox import note_event
-from sourceprint.service.store.schema import job as job_table
 from sourceprint.service.web.bodies import Body
 from sourceprint.service.web.caller import Caller, needs
 from sourceprint.service.web.job_views import (
@@ -31,10 +29,20 @@ from sourceprint.service.web.job_views import (
     jobs_page,
     submit,
 )
+from sourceprint.service.web.own_jobs import (
+    EVIDENCE_ABOUT,
+    EVIDENCE_ANSWER,
+    EVIDENCE_PATTERN,
+    EvidenceKind,
+    erase_job,
+    find_own,
+    send_evidence,
+    wanted_evidence,
+)
 from sourceprint.service.web.problems import Refused, responses
 from sourceprint.service.web.uploads import AUDIO_BODY, receive
 
-__all__ = ["TrackName", "find_own", "router"]
+__all__ = ["TrackName", "router"]
 
 router = APIRouter(prefix="/v1/scans", tags=["scans"])
 
@@ -55,12 +63,14 @@ class ScanSettings(BaseModel):
     max_false_per_1000h: float = Field(DEFAULT_FALSE_PER_1000H, gt=0, description="False matches in 1 000 hours")
     only: list[str] = Field([], max_length=1_000, description='Recordings to search: "id:ID" or "tag:TAG"')
     exclude: list[str] = Field([], max_length=1_000, description="Recordings not to search")
+    evidence: str = Field("", pattern=EVIDENCE_PATTERN, description=EVIDENCE_ABOUT)
 
-    def arguments(self, name: str, *, path: str = "") -> ScanArguments:
+    def arguments(self, name: str, *, path: str = "", evidence: tuple[str, ...] = ()) -> ScanArguments:
         """Return them as arguments of a job; ParameterError if one is out of range."""
         arguments = ScanArguments(
             name=name,
             path=path,
+            evidence=evidence,
             thorough=self.thorough,
             max_false_per_1000h=self.max_false_per_1000h,
             only=tuple(self.only),
@@ -108,7 +118,7 @@ async def submit_scan(
     idempotency_key: IdempotencyKey = None,
 ) -> JobView:
     """Submit a track: the body is the audio file or its fingerprint file."""
-    arguments = query.arguments(query.name)
+    arguments = query.arguments(query.name, evidence=wanted_evidence(caller, query.evidence))
     upload = await receive(
         request, caller.server.folder.uploads, limit_mb=caller.server.settings.upload_mb, name=query.name
     )
@@ -147,9 +157,9 @@ def submit_batch(caller: _Scanner, batch: ScanBatch, idempotency_key: Idempotenc
         refused = [{"name": one.name, "reason": one.reason} for one in found.refusals]
     if len(named) > _MOST_IN_BATCH:
         raise ParameterError(f"batch of {len(named)} files: may have {_MOST_IN_BATCH}; submit it in parts")
-    rows = []
+    evidence, rows = wanted_evidence(caller, batch.evidence), []
     for at, (path, one) in enumerate(named):
-        kept = encode_arguments(batch.arguments(one.name or one.path, path=str(path)))
+        kept = encode_arguments(batch.arguments(one.name or one.path, path=str(path), evidence=evidence))
         row = {"arguments": kept, "reference": one.reference, "priority": _BATCH_PRIORITY}
         rows.append(row | ({"idempotency_key": f"{idempotency_key}#{at}"} if idempotency_key else {}))
     with caller.server.database.writing() as connection:
@@ -201,38 +211,16 @@ def get_result(caller: _Scanner, scan_id: str) -> Response:
     return RawResponse(found.result, media_type="application/json")
 
 
+@router.get("/{scan_id}/evidence/{evidence}", responses=EVIDENCE_ANSWER, response_class=RawResponse)
+def get_evidence(caller: _Scanner, scan_id: str, evidence: EvidenceKind) -> Response:
+    """Get the page of evidence or the signed case of a scan that was submitted with `evidence`."""
+    return send_evidence(caller, scan_id, SCAN, evidence)
+
+
 @router.delete("/{scan_id}", status_code=204, responses=responses(400, 401, 403, 404, 409, 422, 429))
 def erase_scan(caller: _Scanner, scan_id: str) -> None:
-    """Erase audio and result of a scan for good; that it was erased stays in the log."""
-    found, server = find_own(caller, scan_id, SCAN), caller.server
-    with server.database.writing() as connection:
-        at = server.database.now()
-        final = job_table.c.state.in_((QUEUED, DONE, FAILED))
-        same = (job_table.c.id == scan_id) & final & job_table.c.erased_at.is_(None)
-        empty = {"state": DONE if found.state == DONE else FAILED, "result": None, "upload": None, "erased_at": at}
-        if found.state == QUEUED:
-            empty |= {"error": '{"title": "erased", "detail": "it was erased before it was searched"}'}
-        changed = connection.execute(update(job_table).where(same).values(**empty)).rowcount
-        if changed:
-            note_event(
-                connection, "scan.erased", at=at, organisation=caller.organisation, actor=caller.actor,
-                subject=f"scan:{scan_id}",
-            )  # fmt: skip
-    if not changed and not found.erased_at:
-        raise Refused(
-            409, "running", f"scan {scan_id} is being searched; erase it once it is done", {"Retry-After": "5"}
-        )
-    if found.upload is not None:
-        (server.folder.uploads / found.upload).unlink(missing_ok=True)
-
-
-def find_own(caller: Caller, job_id: str, kind: str) -> Job:
-    """Return a job of the caller's organisation; 404 if it has none with this id."""
-    with caller.server.database.reading() as connection:
-        found = find_job(connection, caller.organisation, job_id, kind=kind)
-    if found is None:
-        raise Refused(404, "not found", f"{kind} {job_id[:64]}: is not there")
-    return found
+    """Erase audio, result and evidence of a scan for good; that it was erased stays in the log."""
+    erase_job(caller, scan_id, SCAN)
 
 
 def _readable(caller: Caller, named: str) -> Path:

@@ -23,6 +23,7 @@ from sqlalchemy import (
 __all__ = [
     "api_key",
     "delivery",
+    "evidence",
     "grant",
     "grant_match",
     "job",
@@ -138,6 +139,15 @@ job = Table(
     Index("ix_job_lease", "state", "lease_until"),
     Index("ix_job_listed", "organisation_id", "kind", "id"),
     Index("ix_job_reference", "organisation_id", "reference"),
+)
+
+evidence = Table(
+    "evidence",
+    metadata,
+    Column("job_id", _Id, ForeignKey("job.id"), primary_key=True),
+    Column("kind", String(16), primary_key=True),  # "page" or "case"
+    Column("content", LargeBinary),
+    Column("reason", Text),  # why there is none
 )
 
 webhook = Table(

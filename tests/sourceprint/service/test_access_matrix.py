@@ -21,6 +21,7 @@ SCOPES = {
     "GET /v1/scans": "scan",
     "GET /v1/scans/{scan_id}": "scan",
     "GET /v1/scans/{scan_id}/result": "scan",
+    "GET /v1/scans/{scan_id}/evidence/{evidence}": "scan",
     "DELETE /v1/scans/{scan_id}": "scan",
     "POST /v1/checks": "check",
     "GET /v1/checks": "check",
@@ -28,6 +29,8 @@ SCOPES = {
     "GET /v1/catalogue": "catalogue:read",
     "GET /v1/catalogue/recordings": "catalogue:read",
     "GET /v1/catalogue/recordings/{recording_id}": "catalogue:read",
+    "GET /v1/checks/{check_id}/evidence/{evidence}": "check",
+    "DELETE /v1/checks/{check_id}": "check",
     "POST /v1/catalogue/additions": "catalogue:write",
     "GET /v1/catalogue/additions": "catalogue:write",
     "GET /v1/catalogue/additions/{addition_id}": "catalogue:write",
@@ -93,15 +96,16 @@ def test_every_operation_is_refused_without_a_key_and_with_every_other_scope(sql
 
 def test_every_object_of_an_organisation_is_invisible_to_another(catalogued: TestService, music: Path) -> None:
     with catalogued.client() as own, catalogued.client("other") as other:
-        body = (music / "own.wav").read_bytes()
+        body = (music / "reuse.wav").read_bytes()
         ids = {
-            "scan_id": own.post("/v1/scans", content=body).json()["id"],
-            "check_id": own.post("/v1/checks?wait=0", content=body).json()["id"],
+            "scan_id": own.post("/v1/scans?evidence=page", content=body).json()["id"],
+            "check_id": own.post("/v1/checks?wait=0&evidence=page", content=body).json()["id"],
             "addition_id": own.post("/v1/catalogue/additions?id=N", content=body).json()["id"],
             "recording_id": "A",
             "key": "A",
             "use_id": "U0123456789abcdef01234567",
             "statement_id": "S-1",
+            "evidence": "page",
             "name": "index.html",
             "index": "0",
         }
