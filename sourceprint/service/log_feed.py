@@ -11,21 +11,20 @@ with its sequence, kind and hash: so changes by the command line are in the log 
 
 import logging
 import threading
-from contextlib import suppress
 
-from sqlalchemy import Connection, func, insert, select, text, update
+from sqlalchemy import func, select, text, update
 
-from fingerprint.errors import EvidenceError, SourceprintError
+from fingerprint.errors import SourceprintError
 from sourceprint.royalties.rights.database import Database
 from sourceprint.royalties.rights.schema import chain_entry
 from sourceprint.service.data_folder import DataFolder
+from sourceprint.service.log_keys import log_key, log_key_name, stored_setting
 from sourceprint.service.store.database import ServiceDatabase
 from sourceprint.service.store.outbox import note_event
 from sourceprint.service.store.schema import organisation, outbox, setting
-from sourceprint.signatures import PrivateKey, create_key, load_private, only_private, private_keys
 from sourceprint.transparency.log import Log
 
-__all__ = ["LogFeed", "LogFeeder", "log_key"]
+__all__ = ["ORIGIN", "LogFeed", "LogFeeder"]
 
 _LOG = logging.getLogger("sourceprint.service")
 _AT_ONCE = 1_000
@@ -33,22 +32,9 @@ _CHAIN_AT_ONCE = 500
 _IDLE_SECONDS = 1.0
 _CHAIN_SECONDS = 5.0  # how often the organisations' own databases are looked at
 _NUMBERING_LOCK = 0x53504C46  # any number that other programs are unlikely to lock on the same server
-_ORIGIN = "log origin"
 
-
-def log_key(folder: DataFolder) -> PrivateKey:
-    """Return the key of the log, which is made at the first call.
-
-    Raises
-    ------
-    EvidenceError
-        If it cannot be read, or made.
-    """
-    if next(private_keys(folder.log_key), None) is None:
-        folder.log_key.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with suppress(EvidenceError):  # another server of the same folder makes it at this moment
-            create_key(folder.log_key, "log")
-    return load_private(only_private(folder.log_key))
+ORIGIN = "log origin"
+"""Setting with the name of the log."""
 
 
 class LogFeed:
@@ -67,10 +53,16 @@ class LogFeed:
     def __init__(self, database: ServiceDatabase, folder: DataFolder) -> None:
         self._database = database
         self._folder = folder
-        key = log_key(folder)
         with database.writing() as connection:
-            origin = _setting(connection, _ORIGIN, f"sourceprint.log/{key.public.id}")
-        self.log = Log.open(folder.log, signer=key, origin=origin)
+            self._key = log_key_name(folder, connection)
+        self.log = self._open(self._key)
+
+    def _open(self, key_name: str) -> Log:
+        """Open the log with the key of this name."""
+        key, former = log_key(self._folder, key_name)
+        with self._database.writing() as connection:
+            origin = stored_setting(connection, ORIGIN, f"sourceprint.log/{key.public.id}")
+        return Log.open(self._folder.log, signer=key, origin=origin, former=former)
 
     def feed(self, *, chains: bool = True) -> int:
         """Append everything that waits; return how many entries were appended.
@@ -87,6 +79,11 @@ class LogFeed:
         LogError, RightsDatabaseError, StorageFullError
             If one cannot be reached or written.
         """
+        with self._database.reading() as connection:
+            key = log_key_name(self._folder, connection)
+        if key != self._key:  # changed by a command
+            self.log = self._open(key)
+            self._key = key
         if chains:
             self._note_chains()
         before = self.log.size
@@ -144,7 +141,7 @@ class LogFeed:
         with self._database.writing() as connection:
             if self._database.is_server:
                 connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _NUMBERING_LOCK})
-            if int(_setting(connection, name, "0")) != last:
+            if int(stored_setting(connection, name, "0")) != last:
                 return 1  # another server has noted them; look again
             for row in found:
                 note_event(
@@ -190,11 +187,3 @@ class LogFeeder:
             if last_round:
                 return
             self._stopping.wait(_IDLE_SECONDS)
-
-
-def _setting(connection: Connection, name: str, default: str) -> str:
-    """Return a setting, which is made if it is not there."""
-    found = connection.scalar(select(setting.c.value).where(setting.c.name == name))
-    if found is None:
-        connection.execute(insert(setting), {"name": name, "value": default})
-    return default if found is None else str(found)

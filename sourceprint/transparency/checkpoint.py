@@ -13,6 +13,7 @@ witnesses who saw the log grow, stay with the checkpoint; they are not checked h
 import base64
 import binascii
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -136,22 +137,46 @@ class Checkpoint:
         mine = NoteSignature(self.origin, key_hash(self.origin, key.public), key.sign(self.text.encode("utf-8")))
         return replace(self, signatures=(*self.signatures, mine))
 
-    def verify(self, key: PublicKey, name: str = "checkpoint") -> None:
-        """Make sure that this key signed it, as the key of the log.
+    def signed_by(self, key: PublicKey) -> bool:
+        """Return whether it has a signature that names this key; the signature itself is not checked."""
+        known = (self.origin, key_hash(self.origin, key))
+        return any((one.name, one.key_hash) == known for one in self.signatures)
+
+    def verify(self, keys: PublicKey | Sequence[PublicKey], name: str = "checkpoint") -> tuple[PublicKey, ...]:
+        """Make sure that the key of the log signed it, or one of its keys where it has changed them.
+
+        Parameters
+        ----------
+        keys : PublicKey or sequence of PublicKey
+            Keys of the log; one of them must have signed.
+        name : str
+            What the checkpoint is called in messages.
+
+        Returns
+        -------
+        tuple of PublicKey
+            Those that signed.
 
         Raises
         ------
         VerificationError
-            If not.
+            If none signed, or a signature by one of them does not fit.
         """
-        known = (self.origin, key_hash(self.origin, key))
-        found = [one.signature for one in self.signatures if (one.name, one.key_hash) == known]
-        if not found:
+        known = (keys,) if isinstance(keys, PublicKey) else tuple(keys)
+        signers = tuple(key for key in known if self.signed_by(key))
+        if not signers:
+            those = " or ".join(f"{key.id} ({key.name})" for key in known)
             raise VerificationError(
-                f"{name}: not signed by key {key.id} ({key.name}); give the key of the log "
-                f"{printable(self.origin)}, which its owner publishes"
+                f"{name}: not signed by key {those}; give the key of the log {printable(self.origin)}, which its owner "
+                "publishes"
             )
-        for signature in found:
+        for key in signers:
+            self._verify_by(key, name)
+        return signers
+
+    def _verify_by(self, key: PublicKey, name: str) -> None:
+        known = (self.origin, key_hash(self.origin, key))
+        for signature in (one.signature for one in self.signatures if (one.name, one.key_hash) == known):
             try:
                 key.verify(self.text.encode("utf-8"), signature)
             except VerificationError as error:

@@ -5,6 +5,7 @@ It holds the entry, its number, the hashes beside its way to the root, and the s
 
 import base64
 import binascii
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -101,13 +102,14 @@ class EntryProof:
         """Return it as a file."""
         return pretty_json(self.to_json(), utf8=True)
 
-    def verify(self, key: PublicKey | None) -> Checkpoint:
-        """Make sure that the entry is in the log of the checkpoint, and that this key signed the checkpoint.
+    def verify(self, key: PublicKey | Sequence[PublicKey] | None) -> Checkpoint:
+        """Make sure that the entry is in the log of the checkpoint, and that its key signed the checkpoint.
 
         Parameters
         ----------
-        key : PublicKey or None
-            Key of the log. None leaves out the signature: the rest then proves nothing to anybody but its maker.
+        key : PublicKey, sequence of PublicKey, or None
+            Key of the log, or its keys where it has changed them. None leaves out the signature: the rest then proves
+            nothing to anybody but its maker.
 
         Returns
         -------
@@ -119,7 +121,7 @@ class EntryProof:
             If not.
         """
         checkpoint = Checkpoint.parse(self.checkpoint)
-        if key is not None:
+        if key:
             checkpoint.verify(key)
         verify_inclusion(self.index, checkpoint.size, leaf_hash(self.entry), self.path, checkpoint.root)
         return checkpoint

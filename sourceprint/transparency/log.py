@@ -8,6 +8,9 @@ whole and flushed before the next:
 3. its rename to `checkpoint`
 4. partial tiles whose full tile is there are deleted
 
+A log may change its key. The first append with the new key finds a checkpoint by the former one: it is signed by both,
+and a copy of it stays in `key-changes/`, for those who know one of the two.
+
 A crash before 2 loses the append: its leftovers are replaced by the next one. After 2 the append is finished by the
 next one that opens the log, as a reader may have seen the checkpoint just before the power went: no two checkpoints
 are ever signed that do not follow from each other.
@@ -47,9 +50,10 @@ from sourceprint.transparency.tree import (
     tree_root,
 )
 
-__all__ = ["CHECKPOINT_NAME", "Log", "LogReader"]
+__all__ = ["CHANGES_NAME", "CHECKPOINT_NAME", "Log", "LogReader"]
 
 CHECKPOINT_NAME = "checkpoint"
+CHANGES_NAME = "key-changes"
 _NEXT_NAME = "checkpoint.next"
 _LOCK_NAME = "lock"
 _LOCK_SECONDS = 30.0
@@ -142,6 +146,23 @@ class LogReader:
         _, tiles = self.view()
         return tree_root(_size_within(tiles, size), tiles.node)
 
+    def key_changes(self) -> Iterator[tuple[str, Checkpoint]]:
+        """Yield the checkpoints that two keys signed when the log changed its key, in order, each after its name.
+
+        Raises
+        ------
+        VerificationError
+            If one is malformed.
+        LogError
+            If the system refuses.
+        """
+        folder = self.folder / CHANGES_NAME
+        with disk.refusals(folder, LogError):
+            names = os.listdir(folder) if folder.is_dir() else []
+        for number in sorted(int(name) for name in names if name.isascii() and name.isdigit()):
+            name = f"{CHANGES_NAME}/{number}"
+            yield name, Checkpoint.parse(content(self.folder / name, MOST_CHECKPOINT_BYTES) or b"", name)
+
 
 class Log(LogReader):
     """A log that is appended to. Several may be open on one folder, in any processes: appends take turns.
@@ -154,6 +175,8 @@ class Log(LogReader):
         Key of the log.
     origin : str
         Name of the log, and of its key in signatures.
+    former : sequence of PrivateKey
+        Keys that it had before. The first checkpoint after one of them is signed by both.
 
     Raises
     ------
@@ -161,19 +184,20 @@ class Log(LogReader):
         If the origin is unsuitable.
     """
 
-    def __init__(self, folder: Path, *, signer: PrivateKey, origin: str) -> None:
+    def __init__(self, folder: Path, *, signer: PrivateKey, origin: str, former: Sequence[PrivateKey] = ()) -> None:
         super().__init__(folder)
         expect_origin(origin)
         self.origin = origin
         self._signer = signer
+        self._former = tuple(former)
         self._edge: tuple[bytes, _Edge] | None = None  # of the checkpoint with these bytes
 
     @classmethod
-    def open(cls, folder: Path, *, signer: PrivateKey, origin: str) -> Self:
+    def open(cls, folder: Path, *, signer: PrivateKey, origin: str, former: Sequence[PrivateKey] = ()) -> Self:
         """Return the log in a folder; an empty one is made where there is nothing.
 
-        An append that was cut short is finished or dropped. The checkpoint must be by this key, and the hashes and
-        entries at its edge must lead to its root.
+        An append that was cut short is finished or dropped. The checkpoint must be by this key or a former one, and
+        the hashes and entries at its edge must lead to its root.
 
         Raises
         ------
@@ -186,7 +210,7 @@ class Log(LogReader):
         StorageFullError
             If the disk is full.
         """
-        log = cls(folder, signer=signer, origin=origin)
+        log = cls(folder, signer=signer, origin=origin, former=former)
         with disk.refusals(folder, LogError, "cannot be made"):
             folder.mkdir(parents=True, exist_ok=True)
         with log._writing():
@@ -224,7 +248,7 @@ class Log(LogReader):
             first = edge.size if start is None else start
             n_there = self._expect_same(entries, first, edge.size)
             if n_there < len(entries):
-                self._publish(edge.appended(self.folder, entries[n_there:]), checkpoint.size)
+                self._publish(edge.appended(self.folder, entries[n_there:]), checkpoint)
             return range(first, first + len(entries))
 
     def _expect_same(self, entries: Sequence[bytes], start: int, size: int) -> int:
@@ -243,15 +267,27 @@ class Log(LogReader):
                 )
         return len(there)
 
-    def _publish(self, edge: "_Edge", old_size: int) -> None:
+    def _publish(self, edge: "_Edge", last: Checkpoint | None) -> None:
         """Make the checkpoint of an edge that is on the disk the newest one."""
-        data = Checkpoint(self.origin, edge.size, edge.root()).signed(self._signer).to_bytes()
+        upcoming = Checkpoint(self.origin, edge.size, edge.root()).signed(self._signer)
+        if last is not None and not last.signed_by(self._signer.public):
+            for key in self._former:
+                upcoming = upcoming.signed(key) if last.signed_by(key.public) else upcoming
+        data = upcoming.to_bytes()
         self._edge = None  # unless all of it succeeds, the next append looks at the disk
         put(self.folder, _NEXT_NAME, data)
         self._promote()
         self._edge = data, edge
-        for name in _full_since(old_size, edge.size):
+        self._keep_change(upcoming)
+        for name in _full_since(0 if last is None else last.size, edge.size):
             drop_partials(self.folder, name)
+
+    def _keep_change(self, checkpoint: Checkpoint) -> None:
+        """Keep a copy of a checkpoint by which the log changes its key."""
+        name = f"{CHANGES_NAME}/{checkpoint.size}"
+        by_former = any(checkpoint.signed_by(key.public) for key in self._former)
+        if by_former and checkpoint.signed_by(self._signer.public) and not os.path.lexists(self.folder / name):
+            put(self.folder, name, checkpoint.to_bytes())
 
     def _promote(self) -> None:
         with disk.refusals(self.folder / CHECKPOINT_NAME, LogError, "cannot be written"):
@@ -268,6 +304,7 @@ class Log(LogReader):
             if self._edge is None or self._edge[0] != data:
                 self._expect_mine(checkpoint)
                 self._edge = data, _Edge.read(tiles, checkpoint)
+                self._keep_change(checkpoint)  # an append that was cut short may not have done it
             yield checkpoint, self._edge[1]
 
     def _finish(self) -> None:
@@ -282,7 +319,7 @@ class Log(LogReader):
                     f"{printable(self.folder)}: holds entries, but its checkpoint is missing; put it back from a "
                     "backup: a new one would be another log"
                 )
-            self._publish(_Edge(0, [], []), 0)
+            self._publish(_Edge(0, [], []), None)
 
     def _expect_next(self, upcoming: Checkpoint) -> None:
         """Make sure that an upcoming checkpoint is of this log, matches the disk, and extends the last."""
@@ -303,7 +340,8 @@ class Log(LogReader):
             raise LogError(
                 f"{where}: is the log {printable(checkpoint.origin)}, not {self.origin}; name its own folder for each"
             )
-        checkpoint.verify(self._signer.public, str(self.folder / CHECKPOINT_NAME))
+        keys = [self._signer.public, *(key.public for key in self._former)]
+        checkpoint.verify(keys, str(self.folder / CHECKPOINT_NAME))
 
 
 class _Edge:

@@ -6,6 +6,7 @@ from the stored hashes of leaves. The root that the checkpoint states says which
 
 import base64
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,11 @@ from fingerprint.errors import LogDamagedError, VerificationError, printable
 from sourceprint.signatures import PublicKey
 from sourceprint.transparency.checkpoint import Checkpoint
 from sourceprint.transparency.log import CHECKPOINT_NAME, LogReader
+from sourceprint.transparency.succession import Predecessor, find_predecessor
 from sourceprint.transparency.tiles import TILE_WIDTH, TileFolder, entries_name, tile_name, width_at
-from sourceprint.transparency.tree import EMPTY_ROOT, leaf_hash, peaks, peaks_root, subtree
+from sourceprint.transparency.tree import EMPTY_ROOT, leaf_hash, peaks, peaks_root, subtree, tree_root
 
-__all__ = ["LogFinding", "LogVerdict", "verify_log"]
+__all__ = ["KeyChange", "LogFinding", "LogVerdict", "verify_log"]
 
 _MOST_NAMED = 20  # findings of one kind
 
@@ -35,7 +37,8 @@ class LogFinding:
     Attributes
     ----------
     kind : str
-        `checkpoint`, `older_checkpoint`, `missing`, `malformed`, `altered_entry`, `altered_tile`, `rewritten` or `cut`.
+        `checkpoint`, `older_checkpoint`, `missing`, `malformed`, `altered_entry`, `altered_tile`, `rewritten`, `cut`,
+        `behind` or `key_change`.
     where : str
         The file in the folder, and the entry.
     what : str
@@ -56,6 +59,25 @@ class LogFinding:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyChange:
+    """A change of the key of a log.
+
+    Attributes
+    ----------
+    size : int
+        Entries at the first checkpoint that the new key signed, together with the former one.
+    signers : tuple of str
+        Ids of the given keys that signed it.
+    n_unknown : int
+        Signatures by keys that were not given.
+    """
+
+    size: int
+    signers: tuple[str, ...]
+    n_unknown: int
+
+
+@dataclass(frozen=True, slots=True)
 class LogVerdict:
     """The outcome of a check.
 
@@ -73,6 +95,10 @@ class LogVerdict:
         All that is wrong, at most 20 of a kind.
     n_findings : int
         All of them.
+    key_changes : tuple of KeyChange
+        Changes of the key, in order.
+    predecessor : Predecessor or None
+        How the log goes on from that of the older checkpoint, if that has another name.
     """
 
     folder: Path
@@ -81,6 +107,8 @@ class LogVerdict:
     older: Checkpoint | None
     findings: tuple[LogFinding, ...]
     n_findings: int
+    key_changes: tuple[KeyChange, ...] = ()
+    predecessor: Predecessor | None = None
 
     @property
     def holds(self) -> bool:
@@ -100,6 +128,8 @@ class LogVerdict:
             "size": None if checkpoint is None else checkpoint.size,
             "root": None if checkpoint is None else base64.b64encode(checkpoint.root).decode("ascii"),
             "older_size": None if self.older is None else self.older.size,
+            "key_changes": [asdict(change) for change in self.key_changes],
+            "predecessor": None if self.predecessor is None else asdict(self.predecessor),
             "n_findings": self.n_findings,
             "findings": [asdict(finding) for finding in self.findings],
         }
@@ -116,15 +146,15 @@ class LogVerdict:
             )
 
 
-def verify_log(folder: Path, *, key: PublicKey | None, older: bytes | None = None) -> LogVerdict:
+def verify_log(folder: Path, *, key: PublicKey | Sequence[PublicKey] | None, older: bytes | None = None) -> LogVerdict:
     """Check a folder of tiles.
 
     Parameters
     ----------
     folder : Path
         Folder of the log.
-    key : PublicKey or None
-        Key of the log. Without one, nothing is trusted.
+    key : PublicKey, sequence of PublicKey, or None
+        Key of the log, or its keys where it has changed them. Without one, nothing is trusted.
     older : bytes, optional
         A checkpoint of the same log that was kept elsewhere.
 
@@ -137,15 +167,23 @@ def verify_log(folder: Path, *, key: PublicKey | None, older: bytes | None = Non
     LogError
         If there is no log, or the system refuses.
     """
-    findings = _Findings()
-    data = LogReader(folder).checkpoint()
-    checkpoint = _signed(data, CHECKPOINT_NAME, "checkpoint", key, findings)
-    kept = None if older is None else _signed(older, "older checkpoint", "older_checkpoint", key, findings)
-    if checkpoint is not None and not findings.counts["checkpoint"]:
-        comparable = _same_log(kept, checkpoint, findings)
-        _FileCheck(TileFolder(folder, checkpoint.size), checkpoint, comparable, findings).run()
-    is_trusted = key is not None and checkpoint is not None and not findings.counts["checkpoint"]
-    return LogVerdict(folder, checkpoint, is_trusted, kept, tuple(findings.named), findings.counts.total())
+    findings, keys = _Findings(), (key,) if isinstance(key, PublicKey) else tuple(key or ())
+    log = LogReader(folder)
+    checkpoint = _signed(log.checkpoint(), CHECKPOINT_NAME, "checkpoint", keys, findings)
+    kept = None if older is None else _signed(older, "older checkpoint", "older_checkpoint", keys, findings)
+    changes: tuple[KeyChange, ...] = ()
+    before = None
+    if checkpoint is not None and findings.counts["checkpoint"]:
+        _tell_successor(log, checkpoint, keys, findings)
+    elif checkpoint is not None:
+        tiles = TileFolder(folder, checkpoint.size)
+        before = _predecessor(kept, checkpoint, tiles)
+        _FileCheck(tiles, checkpoint, _same_log(kept, checkpoint, before, findings), findings).run()
+        if not findings.counts.total():
+            changes = _key_changes(log, checkpoint, tiles, keys, findings)
+    is_trusted = bool(keys) and checkpoint is not None and not findings.counts["checkpoint"]
+    found = tuple(findings.named), findings.counts.total()
+    return LogVerdict(folder, checkpoint, is_trusted, kept, *found, changes, before)
 
 
 class _Findings:
@@ -161,25 +199,82 @@ class _Findings:
             self.named.append(LogFinding(kind, where, what, remedy))
 
 
-def _signed(data: bytes, name: str, kind: str, key: PublicKey | None, findings: _Findings) -> Checkpoint | None:
+def _signed(data: bytes, name: str, kind: str, keys: Sequence[PublicKey], findings: _Findings) -> Checkpoint | None:
     """Return a checkpoint, after noting its faults; None if it is none."""
     checkpoint = None
     try:
         checkpoint = Checkpoint.parse(data, name)
-        if key is not None:
-            checkpoint.verify(key, name)
+        if keys:
+            checkpoint.verify(keys, name)
     except VerificationError as error:
         what, _, remedy = str(error).removeprefix(f"{name}: ").rpartition("; ")
         findings.add(kind, name, what, remedy)
     return checkpoint
 
 
-def _same_log(kept: Checkpoint | None, checkpoint: Checkpoint, findings: _Findings) -> Checkpoint | None:
+def _tell_successor(log: LogReader, checkpoint: Checkpoint, keys: Sequence[PublicKey], findings: _Findings) -> None:
+    """Note that a given key was followed by the one that signed the newest checkpoint."""
+    if any(checkpoint.signed_by(key) for key in keys):
+        return
+    try:
+        changes = [(name, change) for name, change in log.key_changes() if change.origin == checkpoint.origin]
+    except VerificationError:
+        return
+    for name, change in changes:
+        for key in (key for key in keys if change.signed_by(key)):
+            findings.add(
+                "key_change",
+                name,
+                f"the log changed its key at {change.size} entries, and key {key.id} ({key.name}) signed that",
+                "get the new key from the owner of the log, by the way you got this one, and give both with --key",
+            )
+
+
+def _key_changes(
+    log: LogReader, checkpoint: Checkpoint, tiles: TileFolder, keys: Sequence[PublicKey], findings: _Findings
+) -> tuple[KeyChange, ...]:
+    """Return the changes of the key of a sound log, after noting their faults."""
+    found = []
+    try:
+        for name, change in log.key_changes():
+            if change.size > checkpoint.size or tree_root(change.size, tiles.node) != change.root:
+                findings.add("key_change", name, "states other entries than the log has", _REWRITTEN)
+                continue
+            signers = change.verify(keys, name) if any(change.signed_by(key) for key in keys) else ()
+            ids = tuple(key.id for key in signers)
+            found.append(KeyChange(change.size, ids, len(change.signatures) - len(ids)))
+    except VerificationError as error:
+        findings.add("key_change", "key-changes", str(error).rpartition("; ")[0], _RESTORE)
+    return tuple(found)
+
+
+def _predecessor(kept: Checkpoint | None, checkpoint: Checkpoint, tiles: TileFolder) -> Predecessor | None:
+    """Return how the log goes on from that of a checkpoint of another name."""
+    if kept is None or kept.origin == checkpoint.origin:
+        return None
+    try:
+        return find_predecessor(tiles, kept.origin)
+    except LogDamagedError:  # the check of the files names it
+        return None
+
+
+def _same_log(
+    kept: Checkpoint | None, checkpoint: Checkpoint, before: Predecessor | None, findings: _Findings
+) -> Checkpoint | None:
     """Return the older checkpoint if it can be compared with the newer one."""
     if kept is None or findings.counts["older_checkpoint"]:
         return None
     where = "older checkpoint"
-    if kept.origin != checkpoint.origin:
+    if before is not None and kept.size > before.size:
+        findings.add(
+            "behind",
+            f"entries {before.size} to {kept.size - 1}",
+            f"are lost: the log was put back from a backup of {before.size} entries (entry {before.entry}, "
+            f"{printable(before.at)}), where the checkpoint kept elsewhere states {kept.size}",
+            "keep that checkpoint, ask the operator for the lost entries, and from now on keep checkpoints of this log",
+        )
+        return None
+    if kept.origin != checkpoint.origin and before is None:
         other = f"is of the log {printable(kept.origin)}, not of {printable(checkpoint.origin)}"
         findings.add("older_checkpoint", where, other, "give one of this log")
         return None

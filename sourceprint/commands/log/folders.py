@@ -17,9 +17,11 @@ __all__ = ["entry_text", "key_option", "log", "signed_by"]
 
 key_option = click.option(
     "--key",
+    "keys",
     metavar="FILE",
+    multiple=True,
     type=PATH,
-    help="Public key (.pub) of the log. Without it nothing is verified: exit code 6.",
+    help="Public key (.pub) of the log; again for each key it has had. Without it nothing is verified: exit code 6.",
 )
 
 
@@ -41,12 +43,13 @@ def log() -> None:
     help="An older checkpoint of this log that was kept elsewhere: the log must go on from it.",
 )  # fmt: skip
 @json_option
-def verify(folder: Path, key: Path | None, older: Path | None, as_json: bool) -> None:
+def verify(folder: Path, keys: tuple[Path, ...], older: Path | None, as_json: bool) -> None:
     """Check every entry and hash of a log.
 
     All of them must lead to the signed root. Names every altered entry and hash, every missing file, an edited
     checkpoint, and what to do. A log proves nothing against the holder of its key, who can write and sign another
-    one. Only a checkpoint that was kept elsewhere shows that; give it with --checkpoint.
+    one. Only a checkpoint that was kept elsewhere shows that; give it with --checkpoint. Says where the log changed
+    its key, and whether it was put back from a backup since that checkpoint.
 
     Example: sourceprint log verify LOG --key log.pub --checkpoint kept.txt
     """
@@ -58,7 +61,7 @@ def verify(folder: Path, key: Path | None, older: Path | None, as_json: bool) ->
     if older is not None:
         too_large = f"larger than {MOST_CHECKPOINT_BYTES} bytes, so no checkpoint; give the file that was kept"
         kept = read_small(older, EvidenceError, most=MOST_CHECKPOINT_BYTES, too_large=too_large)
-    verdict = verify_log(folder, key=None if key is None else load_public(key), older=kept)
+    verdict = verify_log(folder, key=[load_public(key) for key in keys], older=kept)
     if as_json:
         print_json(verdict.to_json(), lines=False)
     else:
@@ -119,10 +122,16 @@ def _verdict_lines(verdict: "LogVerdict") -> list[str]:
     lines.append("  every entry and every hash leads to this root")
     if verdict.is_trusted:
         lines.append("  the key that was given signed it")
+    for change in verdict.key_changes:
+        by = [*(f"key {each}" for each in change.signers)]
+        by += [f"{counted(change.n_unknown, 'key')} not given"] if change.n_unknown else []
+        lines.append(f"  the key was changed at {counted(change.size, 'entry')}: signed by {' and '.join(by)}")
     if verdict.older is None:
         lines.append("  not compared with an older checkpoint: the holder of the key could have written another log")
     else:
         lines.append(f"  it goes on from the older checkpoint of {counted(verdict.older.size, 'entry')}")
+    if (before := verdict.predecessor) is not None:
+        lines.append(f"  put back from a backup of {before.origin} with {counted(before.size, 'entry')} on {before.at}")
     return lines
 
 

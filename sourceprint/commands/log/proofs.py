@@ -43,7 +43,7 @@ def prove(folder: Path, index: int, output: Path | None, force: bool) -> None:
 @click.argument("file", metavar="FILE", type=PATH)
 @key_option
 @json_option
-def check_proof(file: Path, key: Path | None, as_json: bool) -> None:
+def check_proof(file: Path, keys: tuple[Path, ...], as_json: bool) -> None:
     """Check the proof of one entry, without the log.
 
     Prints the entry, and the log that it is in. The proof shows that the entry was in the log when its checkpoint was
@@ -58,20 +58,20 @@ def check_proof(file: Path, key: Path | None, as_json: bool) -> None:
     name = printable(file)
     too_large = f"larger than {MOST_PROOF_BYTES} bytes, so no proof; give one that `sourceprint log prove` wrote"
     data = read_small(file, EvidenceError, most=MOST_PROOF_BYTES, too_large=too_large)
-    public = None if key is None else load_public(key)
+    public = [load_public(key) for key in keys]
     proof = EntryProof.parse(data, name)
     try:
         checkpoint = proof.verify(public)
     except VerificationError as error:
         raise VerificationError(f"{name}: {error}") from error
     if as_json:
-        verdict = {"schema": "sourceprint/log-proof-verdict/1", "holds": key is not None, "consistent": True}
+        verdict = {"schema": "sourceprint/log-proof-verdict/1", "holds": bool(keys), "consistent": True}
         log_of = {"origin": checkpoint.origin, "size": checkpoint.size, "index": proof.index}
         print_json({**verdict, **log_of, "entry": proof.to_json()["entry"]}, lines=False)
     else:
         told = f"entry {proof.index} of {checkpoint.origin} with {counted(checkpoint.size, 'entry')}"
-        click.echo(printable(f"{'OK' if key else 'NOT VERIFIED: no key was given'}: {told}"))
+        click.echo(printable(f"{'OK' if keys else 'NOT VERIFIED: no key was given'}: {told}"))
         click.echo(printable(f"  signed by {signed_by(checkpoint)}"))
         click.echo(f"  {entry_text(proof.entry)}")
-    if key is None:
+    if not keys:
         raise VerificationError(f"{name}: consistent, but anybody could have made it: give --key with the public key")

@@ -23,7 +23,7 @@ organisation_option = click.option(
 
 @click.group()
 def admin() -> None:
-    """Manage organisations and keys of a service.
+    """Manage organisations, keys and the log of a service.
 
     Example: sourceprint admin keys list
     """
@@ -93,6 +93,37 @@ def list_organisations_(data: Path | None, database: str | None, as_json: bool) 
     else:
         rows = [(one.id, one.name, one.created_at, one.closed_at or "") for one in found]
         click.echo(table([("id", "name", "since", "closed"), *rows]))
+
+
+@admin.group("log")
+def log_() -> None:
+    """Manage the log of a service.
+
+    Example: sourceprint admin log rotate-key
+    """
+
+
+@log_.command("rotate-key")
+@data_option
+@database_option
+def rotate_log_key_(data: Path | None, database: str | None) -> None:
+    """Give the log a new key and print its public one.
+
+    The change is an entry of the log. The next checkpoint is signed by both keys and kept in key-changes/ of the log.
+    Hand the new public key to all who verify the log, beside the former one; then the former private key may be
+    deleted. The server may run meanwhile.
+
+    Example: sourceprint admin log rotate-key
+    """
+    from sourceprint.service.log_feed import LogFeed
+    from sourceprint.service.log_keys import rotate_log_key
+
+    server = open_server(service_settings(data, database, ()))
+    LogFeed(server.database, server.folder).feed()
+    key, path = rotate_log_key(server.database, server.folder, actor=_ACTOR)
+    LogFeed(server.database, server.folder).feed()
+    click.echo(key.public.text)
+    note(f"the log is signed with {path} from now on; the line above is for those who verify it")
 
 
 @admin.group("keys")

@@ -35,7 +35,9 @@ def service_settings(data: Path | None, database: str | None, readable: tuple[Pa
 
 
 def open_server(settings: "Settings") -> "Server":
-    """Open the data folder and database of a service, and make them where they are missing."""
+    """Open the data folder and database of a service until the command ends; make them where they are missing."""
     from sourceprint.service.server import Server
 
-    return Server.open(settings)
+    server = Server.open(settings)
+    click.get_current_context().call_on_close(server.database.close)
+    return server

@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field
 from sqlalchemy import select
 
 from sourceprint.service.access.api_keys import KeyScope
+from sourceprint.service.log_keys import public_log_key
 from sourceprint.service.store.schema import outbox
 from sourceprint.service.web.caller import Caller, needs
 from sourceprint.service.web.job_views import Limit
@@ -68,10 +69,11 @@ def get_checkpoint(caller: _Auditor) -> Response:
 )
 def get_key(caller: _Auditor) -> Response:
     """Get the public key of the log, as `sourceprint log verify --key` takes it."""
-    files = sorted(caller.server.folder.log_key.glob("*.pub"))
-    if not files:
+    with caller.server.database.reading() as connection:
+        file = public_log_key(caller.server.folder, connection)
+    if not file.exists():
         raise Refused(404, "not found", "the log has no entry yet")
-    return Response(files[0].read_bytes(), media_type="text/plain; charset=utf-8")
+    return Response(file.read_bytes(), media_type="text/plain; charset=utf-8")
 
 
 @router.get("/entries", responses=responses(400, 401, 403, 422, 429))

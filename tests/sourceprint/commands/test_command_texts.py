@@ -33,6 +33,7 @@ ELSEWHERE = {
     "admin keys create": "prints another key each time; tests/sourceprint/service/test_administration.py reads it",
     "admin keys rotate": "likewise",
     "admin keys revoke": "names such a key",
+    "admin log rotate-key": "prints another key each time; tests/sourceprint/service/test_log_feed.py reads it",
     "demo": "tests/sourceprint/demo/test_demo.py looks at its lines",
 }
 

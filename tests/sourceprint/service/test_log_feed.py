@@ -13,9 +13,10 @@ from sourceprint.royalties.people import add_people
 from sourceprint.royalties.rights.chain import chain_head
 from sourceprint.service.log_feed import LogFeed
 from sourceprint.service.store.schema import outbox
-from sourceprint.signatures import load_public
+from sourceprint.signatures import PublicKey, load_public
 from sourceprint.transparency.entry_proof import EntryProof
 from sourceprint.transparency.verification import verify_log
+from tests.command_line import run
 from tests.service_servers import TestService
 
 
@@ -114,3 +115,32 @@ def test_an_auditor_proves_an_entry_and_that_the_log_only_grew(service: TestServ
         assert stranger.get("/v1/log/entries/0/proof").status_code == 404
         listed = stranger.get("/v1/log/entries").json()["items"]
         assert {one["entry"]["organisation"] for one in listed} == {"other"}
+
+
+def test_the_log_gets_a_new_key_while_the_server_runs(service: TestService) -> None:
+    feed, folder = feed_of(service), service.server.folder
+    feed.feed()
+    old_key = load_public(public_key(service))
+    old = feed.log.checkpoint()
+    options: list[str | Path] = ["--data", folder.root]
+    if service.server.database.is_server:
+        options += ["--database", folder.database_place]
+    done = run("admin", "log", "rotate-key", *options)
+    assert done.exit_code == 0, done.stderr
+    new_key = PublicKey.parse(done.stdout.strip())
+    service.key("main", "scan")
+    assert feed.feed() == 1  # the feed that was open before
+    (event,) = [one for one in entries(service) if one["event"] == "log.key_changed"]
+    assert event["data"] == {  # type: ignore[comparison-overlap]
+        "from": old_key.fingerprint, "to": new_key.fingerprint, "public_key": new_key.text,
+    }  # fmt: skip
+    found = verify_log(folder.log, key=[old_key, new_key], older=old)
+    assert found.holds
+    assert [one.signers for one in found.key_changes] == [(old_key.id, new_key.id)]
+    with service.client("main", "audit") as auditor:
+        assert auditor.get("/v1/log/key").text == done.stdout
+    files = {key.id: folder.log_key / f"{key.name}.pub" for key in (old_key, new_key)}
+    told = run("log", "verify", folder.log, "--key", files[old_key.id], "--key", files[new_key.id])
+    assert f"signed by key {old_key.id} and key {new_key.id}" in told.stdout
+    told = run("log", "verify", folder.log, "--key", files[old_key.id])
+    assert (told.exit_code, "get the new key from the owner of the log" in told.stdout) == (6, True)

@@ -82,6 +82,23 @@ def test_go_verifies_checkpoint_tiles_entries_and_proofs(reader: Path, log: Log)
     assert (done.returncode, done.stdout, done.stderr) == (0, "1001 entries, from 300 on, 4 proofs\n", "")
 
 
+def test_go_verifies_a_log_that_changed_its_key(reader: Path, log: Log, tmp_path: Path) -> None:
+    folder, new = shutil.copytree(log.folder.parent, tmp_path / "changed"), PrivateKey(bytes(31) + b"1", "tone-2")
+    changed = Log.open(folder / "log", signer=new, origin=ORIGIN, former=[KEY])
+    changed.append([b"the change"])
+    proof = [base64.b64encode(each).decode() for each in changed.consistency_proof(300)]
+    (folder / "consistency.json").write_text(json.dumps(proof))
+    told = "1002 entries, from 300 on, 4 proofs\n"
+    assert read(reader, folder).stdout == told  # signed by both
+    changed.append([b"after it"])
+    (folder / "consistency.json").write_text(
+        json.dumps([base64.b64encode(each).decode() for each in changed.consistency_proof(300)])
+    )
+    assert "no verifiable signatures" in read(reader, folder).stderr
+    both = f"{verifier_key(ORIGIN, KEY.public)},{verifier_key(ORIGIN, new.public)}"
+    assert read(reader, folder, both).stdout == told.replace("1002", "1003")
+
+
 def altered(folder: Path, name: str, data: bytes) -> Path:
     (folder / name).write_bytes(data)
     return folder

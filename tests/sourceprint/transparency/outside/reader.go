@@ -1,6 +1,6 @@
 // An outside reader of a log: Go's own packages for signed notes and transparency logs verify what Sourceprint wrote.
 //
-//	reader FOLDER VKEY OLDER-CHECKPOINT CONSISTENCY-PROOF ENTRY-PROOF...
+//	reader FOLDER VKEY[,VKEY...] OLDER-CHECKPOINT CONSISTENCY-PROOF ENTRY-PROOF...
 //
 // Prints one line if all of it holds; else the fault, and exits with 1.
 package main
@@ -76,9 +76,13 @@ func hashes(list [][]byte) (proof []tlog.Hash) {
 
 func main() {
 	folder := os.Args[1]
-	verifier, err := note.NewVerifier(os.Args[2])
-	expect(err, "key")
-	verifiers := note.VerifierList(verifier)
+	var known []note.Verifier
+	for _, key := range strings.Split(os.Args[2], ",") {
+		verifier, err := note.NewVerifier(key)
+		expect(err, "key")
+		known = append(known, verifier)
+	}
+	verifiers := note.VerifierList(known...)
 	text, err := os.ReadFile(filepath.Join(folder, "checkpoint"))
 	expect(err, "checkpoint")
 	tree := opened(text, verifiers)
