@@ -8,7 +8,18 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    LargeBinary,
+    Text,
+    bindparam,
+    cast,
+    func,
+    insert,
+    literal_column,
+    select,
+)
 
 from fingerprint.errors import UnknownRightsError, printable
 from sourceprint.royalties.deals.volumes import steps_text
@@ -32,6 +43,7 @@ __all__ = [
     "StatementEntry",
     "StatementHead",
     "carried_from",
+    "document_bytes",
     "heads_of",
     "keep_statement",
     "list_statements",
@@ -43,6 +55,7 @@ __all__ = [
     "statements_text",
 ]
 
+_UTF_8: ColumnElement[str] = literal_column("'UTF8'")
 _SHOWN_TRACKS = 10
 _SHOWN_DIGEST = len("sha256:") + 12
 _OUTSIDE = {"opted_out": "opted out, and used all the same", "term_ended": "past the term of the recording"}
@@ -91,14 +104,14 @@ def load_statement(database: Database, statement_id: str) -> Statement:
         If the row was changed since it was kept.
     """
     with database.reading() as connection:
-        query = select(statement_table.c.document).where(statement_table.c.id == statement_id)
+        query = select(document_bytes(connection)).where(statement_table.c.id == statement_id)
         document = connection.scalar(query)
     if document is None:
         raise UnknownRightsError(
             f"statement {printable(statement_id)!r:.120}: was not issued from this database; `sourceprint "
             "statements` lists those that were"
         )
-    return parse_statement(document.encode())
+    return parse_statement(document)
 
 
 def list_statements(database: Database, licensee: str = "") -> list[StatementEntry]:
@@ -150,8 +163,8 @@ def statements_of(connection: Connection, licensee: str) -> list[Statement]:
 
 def statement_at(connection: Connection, row_id: int) -> Statement:
     """Return the statement in a row that `heads_of` named."""
-    query = select(statement_table.c.document).where(statement_table.c.row_id == row_id)
-    return parse_statement(connection.execute(query).scalar_one().encode())
+    query = select(document_bytes(connection)).where(statement_table.c.row_id == row_id)
+    return parse_statement(connection.execute(query).scalar_one())
 
 
 def statement_of_period(connection: Connection, licensee: str, period: Period) -> Statement | None:
@@ -168,31 +181,50 @@ def statement_of_period(connection: Connection, licensee: str, period: Period) -
 
 def carried_from(connection: Connection, row_id: int) -> CarriedOn:
     """Return the balances and other values that later statements carry on, from the row of a `StatementHead`."""
-    query = select(statement_table.c.document, statement_table.c.digest).where(statement_table.c.row_id == row_id)
-    row = connection.execute(query).one()
-    return parse_carried(row.document.encode(), row.digest)
+    query = select(document_bytes(connection), statement_table.c.digest).where(statement_table.c.row_id == row_id)
+    document, digest = connection.execute(query).one()
+    return parse_carried(document, digest)
 
 
 def keep_statement(connection: Connection, statement: Statement, issued_by: str, issued_at: str) -> int:
     """Enter a statement and return its row; when, in UTC, is as `sourceprint.royalties.rights.database.timestamp`."""
     document, digest = bytes_and_digest(statement)
-    connection.execute(
-        insert(statement_table).values(
-            id=statement.id,
-            licensee=statement.licensee.id,
-            currency=statement.currency,
-            period_label=statement.period.label,
-            period_start=statement.period.start.isoformat(),
-            period_end=statement.period.end.isoformat(),
-            issued_on=statement.issued_on,
-            issued_at=issued_at,
-            issued_by=issued_by,
-            document=document.decode(),
-            digest=digest,
-        )
+    values = {
+        "id": statement.id,
+        "licensee": statement.licensee.id,
+        "currency": statement.currency,
+        "period_label": statement.period.label,
+        "period_start": statement.period.start.isoformat(),
+        "period_end": statement.period.end.isoformat(),
+        "issued_on": statement.issued_on,
+        "issued_at": issued_at,
+        "issued_by": issued_by,
+        "digest": digest,
+    }
+    # As parameters, not as values of the query: those would stay in SQLAlchemy's cache of queries.
+    entry = insert(statement_table).values(
+        document=_text_of(connection, bindparam("document_bytes", type_=LargeBinary)),
+        **{name: bindparam(f"{name}_") for name in values},
     )
+    named = {f"{name}_": value for name, value in values.items()}
+    connection.execute(entry, {**named, "document_bytes": document})
     query = select(statement_table.c.row_id).where(statement_table.c.id == statement.id)
     return int(connection.execute(query).scalar_one())
+
+
+def document_bytes(connection: Connection) -> ColumnElement[bytes]:
+    """Return the column of statements' documents as bytes in UTF-8: as a text of Python it would be twice as long."""
+    column = statement_table.c.document
+    if connection.dialect.name == "postgresql":
+        return func.convert_to(column, _UTF_8, type_=LargeBinary)
+    return cast(column, LargeBinary)
+
+
+def _text_of(connection: Connection, document: ColumnElement[bytes]) -> ColumnElement[str]:
+    """Return bytes in UTF-8 as a text of the database."""
+    if connection.dialect.name == "postgresql":
+        return func.convert_from(document, _UTF_8, type_=Text)
+    return cast(document, Text)
 
 
 def statement_text(statement: Statement) -> str:

@@ -235,7 +235,7 @@ def _insert(connection: Connection, report: UsageReport) -> UsageReport:
         "made_at": report.made_at,
         "made_by": report.made_by,
     }
-    connection.execute(insert(usage_report).values(values))
+    connection.execute(insert(usage_report), values)  # as parameters: values would stay in SQLAlchemy's cache
     return report
 
 

@@ -5,13 +5,26 @@ that it made and those that it ended. An attribution covers its uses, its scans 
 superseded. A row that ends is covered twice: as made, without the column that ends it, and as ended.
 """
 
+import codecs
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import Column, Connection, DefaultClause, Table, func, select
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    DefaultClause,
+    LargeBinary,
+    Table,
+    case,
+    cast,
+    func,
+    literal_column,
+    select,
+)
 
 from sourceprint.royalties.rights.schema import (
     VERSIONED,
@@ -30,8 +43,8 @@ __all__ = ["COVERED", "CoveredPart", "CoveredRow", "covered_rows", "extents", "l
 
 _ENDS = frozenset({"until", "superseded_by"})
 _STREAM_ROWS = 2_000
-_LONG_ROWS = frozenset({statement.name, usage_report.name})  # each as long as thousands of others: read one by one
-_LONG_TEXT = 1 << 20
+_LONG = frozenset({statement.c.document, usage_report.c.document})  # each as long as thousands of rows of others
+_BLOCK_BYTES = 1 << 20
 _encoded = msgspec.json.Encoder().encode  # as `canonical_json` for texts and integers in order of name; much faster
 _DIGITS = 64  # of a SHA-256 in hexadecimal
 _LISTED_DIGITS = 16  # of a digest in the list that names changed rows; the digest over all rows takes all 64
@@ -131,16 +144,18 @@ def covered_rows(
     elif part.table.name in _ENDED_TABLES:
         names = [name for name in names if name not in _ENDS]
     names.sort()  # as canonical JSON has them
-    query = select(*(part.table.c[name] for name in names)).order_by(part.owner, key)
+    columns = [part.table.c[name] for name in names]
+    is_long = not _LONG.isdisjoint(columns)
+    query = select(*(_in_utf8(connection, one) if one in _LONG else one for one in columns)).order_by(part.owner, key)
     query = query.where(part.owner.is_not(None) if between is None else part.owner.between(*between))
     at_owner, at_key, at_label = names.index(part.owner.name), names.index(key.name), names.index(label or key.name)
     ended, defaults = part.ended, {name: value for name, value in _defaults(part.table).items() if name in names}
-    streamed = {"yield_per": 1 if table in _LONG_ROWS else _STREAM_ROWS}
-    with connection.execute(query, execution_options=streamed) as result:
+    digest_of = _digest_of_long if is_long else _digest
+    with connection.execute(query, execution_options={"yield_per": 1 if is_long else _STREAM_ROWS}) as result:
         for rows in result.partitions():
             for row in rows:
                 text = str(row[at_label]) if label else ""
-                digest = _digest([table, ended, _held(names, row, defaults)])
+                digest = digest_of([table, ended, _held(names, row, defaults)])
                 yield row[at_owner], CoveredRow(table, ended, row[at_key], text, digest)
 
 
@@ -175,27 +190,36 @@ def _held(names: Sequence[str], row: Sequence[Any], defaults: dict[str, str | in
     return held
 
 
+def _in_utf8(connection: Connection, column: Column[str]) -> ColumnElement[bytes | None]:
+    """Return a column of long texts as bytes, which are half as long as texts of Python; null where it is no text."""
+    if connection.dialect.name == "postgresql":
+        return func.convert_to(column, literal_column("'UTF8'"), type_=LargeBinary)
+    return case((func.typeof(column) == "text", cast(column, LargeBinary)))
+
+
 def _digest(value: list[Any]) -> str:
     held = value[-1]
-    if not _PLAIN.issuperset(map(type, held.values())):  # bytes or a broken number, which this program never wrote
-        return hashlib.sha256(repr(value).encode("utf-8", "backslashreplace")).hexdigest()
-    if value[0] in _LONG_ROWS:
-        return _digest_of_long(value)
-    return hashlib.sha256(_encoded(value)).hexdigest()
+    if _PLAIN.issuperset(map(type, held.values())):
+        data = _encoded(value)
+    else:  # bytes or a broken number, which this program never wrote
+        data = repr(value).encode("utf-8", "backslashreplace")
+    return hashlib.sha256(data).hexdigest()
 
 
 def _digest_of_long(value: list[Any]) -> str:
-    """Return the same digest, without a second copy of a long text in memory."""
+    """Return the same digest of a row with a long text in UTF-8, which is encoded block by block."""
     table, ended, held = value
-    digest = hashlib.sha256(_encoded([table, ended])[:-1] + b",{")
-    for number, (name, text) in enumerate(held.items()):
-        digest.update((b"," if number else b"") + _encoded(name) + b":")
-        if isinstance(text, int):
-            digest.update(_encoded(text))
-            continue
-        digest.update(b'"')
-        for start in range(0, len(text), _LONG_TEXT):
-            digest.update(_encoded(text[start : start + _LONG_TEXT])[1:-1])
-        digest.update(b'"')
-    digest.update(b"}]")
+    document, others = held.get("document"), {**held, "document": ""}
+    if document is None or not _PLAIN.issuperset(map(type, others.values())):
+        return _digest(value)  # of no row that this program wrote
+    start, end = _encoded([table, ended, others]).split(b'"document":""')
+    digest = hashlib.sha256(start + b'"document":"')
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    try:
+        for at in range(0, len(document), _BLOCK_BYTES):
+            text = decoder.decode(document[at : at + _BLOCK_BYTES], final=at + _BLOCK_BYTES >= len(document))
+            digest.update(_encoded(text)[1:-1])
+    except UnicodeDecodeError:
+        return _digest(value)
+    digest.update(b'"' + end)
     return digest.hexdigest()

@@ -141,17 +141,17 @@ def statement_bytes(statement: Statement) -> bytes:
     StatementError
         If a text in it is no Unicode, and so cannot be written.
     """
-    return bytes_and_digest(statement)[0]
+    return bytes(bytes_and_digest(statement)[0])
 
 
-def bytes_and_digest(statement: Statement) -> tuple[bytes, str]:
-    """Return `statement_bytes` and `statement_digest` of a statement, which is encoded once."""
+def bytes_and_digest(statement: Statement) -> tuple[bytes | bytearray, str]:
+    """Return `statement_bytes` and `statement_digest` of a statement, which is encoded once, and not copied."""
     if statement.document:
         return statement.document, statement_digest(statement)
     encoded, place = _encoded(statement)
     digest = digest_of(encoded)
     encoded[place:place] = f',"digest":"{digest}"'.encode()
-    return bytes(encoded), digest
+    return encoded, digest
 
 
 def parse_statement(data: bytes) -> Statement:
@@ -166,7 +166,7 @@ def parse_statement(data: bytes) -> Statement:
     """
     try:
         statement = _statement(_DECODER.decode(data))
-        if statement_bytes(statement) == data:
+        if bytes_and_digest(statement)[0] == data:
             return statement
     except (*_DAMAGE, RightsError, RecursionError):
         pass  # the code below names the fault
@@ -182,7 +182,7 @@ def parse_statement(data: bytes) -> Statement:
             f"statement {printable(statement.id)}: its digest is {printable(stated)!r:.80}, its content has {found}; "
             "it was altered after it was written: take the file as it was written"
         )
-    if statement_bytes(statement) != data:
+    if bytes_and_digest(statement)[0] != data:
         raise VerificationError(
             f"statement {printable(statement.id)}: the digest holds, the bytes are not those of Sourceprint (fields "
             "unknown to this version, or another layout); take the file as it was written"
