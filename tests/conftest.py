@@ -12,11 +12,11 @@ import pytest
 import tqdm
 from hypothesis import HealthCheck, settings
 
-from tests.royalty_databases import database, database_place, new_sqlite, sqlite_database
+from tests.royalty_databases import _schemas, database, database_place, new_sqlite, sqlite_database
 from tests.text_snapshots import pytest_addoption, snapshot
 
 # Found by pytest: fixtures for all tests, and an option.
-__all__ = ["database", "database_place", "new_sqlite", "pytest_addoption", "snapshot", "sqlite_database"]
+__all__ = ["_schemas", "database", "database_place", "new_sqlite", "pytest_addoption", "snapshot", "sqlite_database"]
 
 # Examples from a fixed seed, so that a run can be repeated, and no deadline: the first call of a kernel compiles it.
 settings.register_profile(
