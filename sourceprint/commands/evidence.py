@@ -123,6 +123,10 @@ def report(
     "--with-audio", is_flag=True, help="With --all: add short excerpts to the pages; mind the rights in them."
 )
 @click.option("--no-page", is_flag=True, help="Leave the page out of the case.")
+@click.option(
+    "--log", "log_folder", metavar="DIR", type=PATH,
+    help="A transparency log, whose newest checkpoint goes into the case: so its readers hold it.",
+)  # fmt: skip
 @click.option("--note", "words", metavar="TEXT", default="", help="Words of yours that are signed with it.")
 @click.option(
     "--date",
@@ -146,6 +150,7 @@ def evidence(
     words_from: Path | None,
     with_audio: bool,
     no_page: bool,
+    log_folder: Path | None,
     words: str,
     made_on: datetime | None,
     force: bool,
@@ -183,17 +188,18 @@ def evidence(
     remarks = Remarks(None if made_on is None else made_on.date(), words, program_version())
     signing = only_private(keys_place(folder)) if key is None else key
     signer = load_private(signing).public
+    checkpoint = None if log_folder is None else _checkpoint(log_folder)
     if file is None:
         from sourceprint.evidence.pages.report import CaseOptions, ReportOptions
 
-        cases = CaseOptions(signing, remarks, with_page=not no_page)
+        cases = CaseOptions(signing, remarks, with_page=not no_page, checkpoint=checkpoint)
         options = ReportOptions(
             with_audio=with_audio, catalogue=audio.items, replace=force, jobs=jobs, cases=cases, index=words_from
         )
         made, is_whole = _all_cases(place, target, options, as_lines=not as_json, quiet=quiet)
     else:
         drawn = None if no_page else audio.items
-        made, is_whole = _one_case(place, file, target, signing, remarks, drawn, words_from, force), True
+        made, is_whole = _one_case(place, file, target, signing, remarks, drawn, words_from, checkpoint, force), True
         if not as_json:
             click.echo(f"{made['sha256']}  {printable(target)}")
     if as_json:
@@ -214,6 +220,7 @@ def _one_case(
     remarks: "Remarks",
     audio: "tuple[Item, ...] | None",
     words_from: Path | None,
+    checkpoint: bytes | None,
     force: bool,
 ) -> dict[str, Any]:
     """Write the case of one file, with a page unless `audio` is None, and return the message on it."""
@@ -231,9 +238,15 @@ def _one_case(
         from sourceprint.evidence.pages.report import single_page
 
         page = single_page(result, run.trace_path(result), catalogue=audio, index=words_from)
-    case = make_case(result, trace, load_private(signing), remarks, page=page)
+    case = make_case(result, trace, load_private(signing), remarks, page=page, checkpoint=checkpoint)
     write_case(target, case, replace=force)
     return {"case": str(target), "sha256": hashlib.sha256(case).hexdigest(), "file": result.name}
+
+
+def _checkpoint(folder: Path) -> bytes:
+    from sourceprint.transparency import LogReader
+
+    return LogReader(folder).view()[0].to_bytes()
 
 
 def _all_cases(
@@ -268,16 +281,18 @@ def _told(pages: "Generator[PageMade, None, None]", n: int, quiet: bool) -> "Ite
             yield page
 
 
-def verify_case(case: Path, keys: tuple[Path, ...], *, any_key: bool, as_json: bool) -> None:
+def verify_case(case: Path, keys: tuple[Path, ...], *, any_key: bool, log_folder: Path | None, as_json: bool) -> None:
     """Print the verdict on a case, for `verify`; a case that does not hold is an error."""
     from fingerprint.digests import is_sha256
     from sourceprint.evidence.cases.verdict import check_case, read_case
     from sourceprint.evidence.cases.verdict_text import verdict_json, verdict_text
     from sourceprint.signatures import load_public
+    from sourceprint.transparency import LogReader
     from sourceprint.workers import within_limits
 
+    log = None if log_folder is None else LogReader(log_folder)
     trusted = [str(key) if is_sha256(str(key)) else load_public(key) for key in keys]
-    verdict = within_limits(lambda: check_case(read_case(case), name=printable(case), keys=trusted), [case])
+    verdict = within_limits(lambda: check_case(read_case(case), name=printable(case), keys=trusted, log=log), [case])
     if as_json:
         print_json(verdict_json(verdict), lines=False)
     else:

@@ -47,6 +47,10 @@ __all__ = ["compact", "export", "import_", "verify"]
     help="With CASE: public key (.pub) of the expected signer, or its fingerprint; may be repeated.",
 )  # fmt: skip
 @click.option("--any-key", is_flag=True, help="With CASE: let it be signed by anybody.")
+@click.option(
+    "--log", "log_folder", metavar="DIR", type=PATH,
+    help="With CASE: the log of whose checkpoint it holds a copy; both must agree.",
+)  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="With CASE: print the verdict as one JSON document.")
 def verify(
     case: Path | None,
@@ -55,6 +59,7 @@ def verify(
     listed: Path | None,
     keys: tuple[Path, ...],
     any_key: bool,
+    log_folder: Path | None,
     as_json: bool,
 ) -> None:
     """Check every file of the index, or a case that was signed.
@@ -73,10 +78,11 @@ def verify(
         use_one_thread()
         if keys and any_key:
             raise click.UsageError("--key, --any-key: --any-key accepts every key; give one of them")
-        verify_case(case, keys, any_key=any_key, as_json=as_json)
+        verify_case(case, keys, any_key=any_key, log_folder=log_folder, as_json=as_json)
         return
-    if keys or any_key or as_json:
-        raise click.UsageError(f"{'--key' if keys else '--any-key' if any_key else '--json'} goes with a case")
+    for name, given in (("--key", keys), ("--any-key", any_key), ("--log", log_folder), ("--json", as_json)):
+        if given:
+            raise click.UsageError(f"{name} goes with a case")
     _verify_index(index_place(index), repair=repair, listed=listed)
 
 

@@ -25,6 +25,7 @@ from fingerprint.errors import OutputError, ParameterError
 from sourceprint.royalties.rights.database import Database
 from sourceprint.royalties.rights.engine import find_place, open_engine, refusals
 from sourceprint.service.settings import Settings
+from sourceprint.transparency.log import CHECKPOINT_NAME, LogReader
 
 __all__ = ["DataFolder", "OrganisationFolder", "check_id"]
 
@@ -154,6 +155,12 @@ class DataFolder:
     def log(self) -> Path:
         """The folder of the transparency log."""
         return self.root / "log"
+
+    def checkpoint(self) -> bytes | None:
+        """Return the newest signed checkpoint of the log; None before its first entry."""
+        if not (self.log / CHECKPOINT_NAME).exists():
+            return None
+        return LogReader(self.log).checkpoint()
 
     @property
     def log_key(self) -> Path:

@@ -163,6 +163,20 @@ class LogReader:
             name = f"{CHANGES_NAME}/{number}"
             yield name, Checkpoint.parse(content(self.folder / name, MOST_CHECKPOINT_BYTES) or b"", name)
 
+    def disagreement(self, kept: Checkpoint) -> str:
+        """Return how a checkpoint that was kept elsewhere disagrees with this log; "" if the log goes on from it.
+
+        Signatures are not verified: `verify_log` does that.
+        """
+        newest, tiles = self.view()
+        if kept.origin != newest.origin:
+            return f"the log given is {printable(newest.origin)}, another one; give the log of the checkpoint"
+        if kept.size > newest.size:
+            return f"the log given has {newest.size} entries: it was cut, or is an older copy"
+        if tree_root(kept.size, tiles.node) != kept.root:
+            return f"the first {kept.size} entries of the log given have another root: it was rewritten"
+        return ""
+
 
 class Log(LogReader):
     """A log that is appended to. Several may be open on one folder, in any processes: appends take turns.

@@ -15,13 +15,27 @@ from dataclasses import dataclass
 
 from fingerprint.errors import EvidenceError, printable
 
-__all__ = ["CASE", "LARGEST_BYTES", "LIMITS", "PAGE", "README", "RESULT", "SIGNATURE", "SUMS", "TRACE", "Opened"]
+__all__ = [
+    "CASE",
+    "CHECKPOINT",
+    "LARGEST_BYTES",
+    "LIMITS",
+    "OPTIONAL",
+    "PAGE",
+    "README",
+    "RESULT",
+    "SIGNATURE",
+    "SUMS",
+    "TRACE",
+    "Opened",
+]
 __all__ += ["open_archive", "pack"]
 
 CASE = "case.json"
 RESULT = "result.json"
 TRACE = "trace.spt"
 PAGE = "page.html"
+CHECKPOINT = "log-checkpoint.txt"
 README = "README.txt"
 SUMS = "SHA256SUMS"
 SIGNATURE = "SIGNATURE"
@@ -31,11 +45,14 @@ LIMITS = {
     RESULT: 1 << 24,
     TRACE: 1 << 28,  # an hour of audio that is all reused takes a quarter of it
     PAGE: 1 << 28,
+    CHECKPOINT: 1 << 18,
     README: 1 << 16,
     SUMS: 1 << 12,
     SIGNATURE: 1 << 12,
 }
-"""Members in their order, and how many bytes each may have; all but `PAGE` must be there."""
+"""Members in their order, and how many bytes each may have; all but those of `OPTIONAL` must be there."""
+
+OPTIONAL = (PAGE, CHECKPOINT)
 
 LARGEST_BYTES = sum(LIMITS.values()) + (1 << 12)
 """Of the whole file."""
@@ -116,7 +133,8 @@ def open_archive(data: bytes, *, name: str) -> Opened:
     if infos is None or not (looks_like_one or any(info.filename == CASE for info in infos)):
         raise EvidenceError(f"{name}: is no case; give the file that `sourceprint evidence` made")
     members, problems = _read(data, infos)
-    missing = [member for member in LIMITS if member not in {info.filename for info in infos} and member != PAGE]
+    there = {info.filename for info in infos} | set(OPTIONAL)
+    missing = [member for member in LIMITS if member not in there]
     problems += [f"{member} is missing" for member in missing]
     if not problems and pack(members) != data:
         problems.append(

@@ -11,7 +11,18 @@ from fingerprint.digests import pretty_json
 from fingerprint.disk import read_small
 from fingerprint.errors import EvidenceError, ParameterError, VerificationError, printable
 from index.storage.durable import publish
-from sourceprint.evidence.cases.archive import CASE, LIMITS, PAGE, README, RESULT, SIGNATURE, SUMS, TRACE, pack
+from sourceprint.evidence.cases.archive import (
+    CASE,
+    CHECKPOINT,
+    LIMITS,
+    PAGE,
+    README,
+    RESULT,
+    SIGNATURE,
+    SUMS,
+    TRACE,
+    pack,
+)
 from sourceprint.evidence.cases.contents import (
     Remarks,
     case_facts,
@@ -89,7 +100,13 @@ def read_trace_bytes(path: Path, result: ScanResult) -> bytes:
 
 
 def make_case(
-    result: ScanResult, trace: bytes, key: PrivateKey, remarks: Remarks, *, page: bytes | None = None
+    result: ScanResult,
+    trace: bytes,
+    key: PrivateKey,
+    remarks: Remarks,
+    *,
+    page: bytes | None = None,
+    checkpoint: bytes | None = None,
 ) -> bytes:
     """Return the file of a case.
 
@@ -105,6 +122,8 @@ def make_case(
         Remarks of the signer.
     page : bytes, optional
         The evidence as one HTML page.
+    checkpoint : bytes, optional
+        The newest signed checkpoint of a transparency log, so that a copy of it lies with every reader of the case.
 
     Raises
     ------
@@ -127,12 +146,13 @@ def make_case(
             f"{name}: its result and its trace do not fit together ({problems[0]}); scan the file again, with --out "
             "naming a new folder"
         )
+    extra = {name: data for name, data in ((PAGE, page), (CHECKPOINT, checkpoint)) if data is not None}
     members = {
-        CASE: pretty_json(case_facts(result, landmarks, key.public, remarks, has_page=page is not None)),
+        CASE: pretty_json(case_facts(result, landmarks, key.public, remarks, optional=extra)),
         RESULT: pretty_json(row),
         TRACE: trace,
-        **({} if page is None else {PAGE: page}),
-        README: readme_bytes(result, key.public, has_page=page is not None),
+        **extra,
+        README: readme_bytes(result, key.public, optional=extra),
     }
     members[SUMS] = sums_bytes(members)
     members[SIGNATURE] = signature_bytes(key, members[SUMS])

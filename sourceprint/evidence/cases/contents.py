@@ -6,7 +6,7 @@ sentences on the facts that a case proves belong to the schema: other words need
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 from importlib.resources import files
@@ -16,7 +16,18 @@ from typing import Any
 from fingerprint.digests import strict_json
 from fingerprint.errors import ParameterError, printable
 from index.recheck.trace import Trace
-from sourceprint.evidence.cases.archive import CASE, LIMITS, PAGE, README, RESULT, SIGNATURE, SUMS, TRACE
+from sourceprint.evidence.cases.archive import (
+    CASE,
+    CHECKPOINT,
+    LIMITS,
+    OPTIONAL,
+    PAGE,
+    README,
+    RESULT,
+    SIGNATURE,
+    SUMS,
+    TRACE,
+)
 from sourceprint.scans.results import ScanResult
 from sourceprint.signatures import PublicKey
 
@@ -65,6 +76,7 @@ _ABOUT = {
     RESULT: "the result of the scan, with every figure",
     TRACE: "the landmarks from which the figures can be computed again",
     PAGE: "the evidence as a page for a browser",
+    CHECKPOINT: "the newest signed checkpoint of a transparency log",
     README: "how to verify this by hand",
     SUMS: "SHA-256 of every other file but the signature",
     SIGNATURE: "the signer's public key, and the Ed25519 signature of SHA256SUMS",
@@ -124,7 +136,7 @@ class Remarks:
 
 
 def case_facts(
-    result: ScanResult, trace: Trace, signer: PublicKey, remarks: Remarks, *, has_page: bool
+    result: ScanResult, trace: Trace, signer: PublicKey, remarks: Remarks, *, optional: Collection[str]
 ) -> dict[str, Any]:
     """Return the content of `case.json`: a function of the other members, the signer and the maker's remarks."""
     return {
@@ -151,16 +163,16 @@ def case_facts(
             "max_false_per_1000h": result.max_false_per_1000h,
             "scales": list(trace.scales),
         },
-        "members": {name: about for name, about in _ABOUT.items() if has_page or name != PAGE},
+        "members": dict(_about(optional)),
         "proves": list(PROVES),
         "does_not_prove": list(DOES_NOT_PROVE),
     }
 
 
-def readme_bytes(result: ScanResult, signer: PublicKey, *, has_page: bool) -> bytes:
+def readme_bytes(result: ScanResult, signer: PublicKey, *, optional: Collection[str]) -> bytes:
     """Return `README.txt`, for readers who have the case but not the program."""
     template = Template(files("sourceprint.evidence.cases").joinpath("README.txt").read_text(encoding="ascii"))
-    members = "\n".join(f"  {name:<12} {about}" for name, about in _ABOUT.items() if has_page or name != PAGE)
+    members = "\n".join(f"  {name:<12} {about}" for name, about in _about(optional))
     names = {found.recording_id: found.title or found.recording_id for found in result.matches}
     text = template.substitute(
         file=printable(result.name),
@@ -185,6 +197,11 @@ def sums_bytes(members: Mapping[str, bytes]) -> bytes:
     """
     lines = (f"{hashlib.sha256(members[name]).hexdigest()}  {name}\n" for name in SIGNED if name in members)
     return "".join(lines).encode("ascii")
+
+
+def _about(optional: Collection[str]) -> list[tuple[str, str]]:
+    """Return the members and their descriptions; of those that may be missing, the ones that are there."""
+    return [(name, about) for name, about in _ABOUT.items() if name not in OPTIONAL or name in optional]
 
 
 def parse_json(data: bytes) -> dict[str, Any]:

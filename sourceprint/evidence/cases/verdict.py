@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fingerprint.disk import read_small
-from fingerprint.errors import EvidenceError, ParameterError, VerificationError, printable
+from fingerprint.errors import EvidenceError, LogError, ParameterError, VerificationError, printable
 from index.recheck.trace import Trace
 from sourceprint.evidence.cases.archive import (
     CASE,
+    CHECKPOINT,
     LARGEST_BYTES,
     PAGE,
     README,
@@ -35,6 +36,7 @@ from sourceprint.evidence.cases.contents import (
 from sourceprint.evidence.cases.recomputation import Comparison, belonging, compare, read_trace_member
 from sourceprint.scans.results import ScanResult, read_result
 from sourceprint.signatures import PublicKey, read_signature
+from sourceprint.transparency import Checkpoint, LogReader
 
 __all__ = ["CaseVerdict", "Check", "check_case", "read_case"]
 
@@ -147,7 +149,9 @@ def read_case(path: Path) -> bytes:
     return read_small(path, EvidenceError, most=LARGEST_BYTES, too_large=too_large, remedy="give the file of a case")
 
 
-def check_case(data: bytes, *, name: str, keys: Sequence[PublicKey | str] = ()) -> CaseVerdict:
+def check_case(
+    data: bytes, *, name: str, keys: Sequence[PublicKey | str] = (), log: LogReader | None = None
+) -> CaseVerdict:
     """Verify a case.
 
     Parameters
@@ -159,6 +163,8 @@ def check_case(data: bytes, *, name: str, keys: Sequence[PublicKey | str] = ()) 
     keys : sequence of PublicKey or str
         Those that the caller vouches for, or their fingerprints; it must be signed with one of them. With none, it
         cannot hold, only be consistent.
+    log : LogReader, optional
+        The log of whose checkpoint the case holds a copy: both are compared.
 
     Raises
     ------
@@ -177,7 +183,7 @@ def check_case(data: bytes, *, name: str, keys: Sequence[PublicKey | str] = ()) 
     comparison, figures = _figures(result, trace)
     remarks, description = _description(members, result, trace, signer)
     checks = (packing, _digests(members), signature, *_key(signer, trusted, keys), reading, landmarks)
-    checks += (_one_search(result, trace), figures, description)
+    checks += (_one_search(result, trace), figures, description, *_log(members, log))
     digest = hashlib.sha256(data).hexdigest()
     return CaseVerdict(name, digest, checks, signer, trusted, result, comparison, remarks, PAGE in members)
 
@@ -225,6 +231,22 @@ def _key(
     given = ", ".join(key if isinstance(key, str) else key.id for key in keys)
     by = "an unreadable key" if signer is None else f"key {signer.id}"
     return (Check("key", what, (f"it is signed by {by}, not by {given}, which was given as the signer's",)),)
+
+
+def _log(members: Mapping[str, bytes], log: LogReader | None) -> tuple[Check, ...]:
+    """Compare the checkpoint in a case with the log that it is of; no check where there is neither."""
+    if CHECKPOINT not in members:
+        return () if log is None else (Check("log", "", ("the case holds no checkpoint of a log",)),)
+    try:
+        checkpoint = Checkpoint.parse(members[CHECKPOINT], CHECKPOINT)
+        what = f"checkpoint of {printable(checkpoint.origin)} with {checkpoint.size} entries"
+        if log is None:
+            return (Check("log", f"{what}; not compared with the log: give --log", ()),)
+        fault = log.disagreement(checkpoint)
+    except (LogError, VerificationError) as error:
+        return (Check("log", "", (str(error),)),)
+    problems = (f"{what}: {fault}",) if fault else ()
+    return (Check("log", f"{what}: the log that was given begins with exactly these", problems),)
 
 
 def _result(members: Mapping[str, bytes]) -> tuple[ScanResult | None, Check]:
@@ -280,10 +302,10 @@ def _description(
     if result is None or trace is None or signer is None:
         missing = f"case.json {_MISSING.format('result, landmarks and signer')}"
         return remarks, Check("description", what, (missing,))
-    expected = case_facts(result, trace, signer, remarks, has_page=PAGE in members)
+    expected = case_facts(result, trace, signer, remarks, optional=members)
     names = dict.fromkeys([*expected, *facts])
     wrong = [name for name in names if name not in facts or name not in expected or facts[name] != expected[name]]
     problems = [f"case.json: {printable(name[:80])} is not what the other files say" for name in wrong]
-    if README in members and members[README] != readme_bytes(result, signer, has_page=PAGE in members):
+    if README in members and members[README] != readme_bytes(result, signer, optional=members):
         problems.append("README.txt: is not what Sourceprint writes for the other files")
     return remarks, Check("description", what, tuple(problems))

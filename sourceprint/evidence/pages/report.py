@@ -67,11 +67,14 @@ class CaseOptions:
         Remarks of the signer.
     with_page : bool
         Whether each case holds its page too.
+    checkpoint : bytes or None
+        Of a transparency log, for every case.
     """
 
     key: Path
     remarks: Remarks
     with_page: bool = True
+    checkpoint: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,7 +321,8 @@ def _make_page(task: _Task) -> PageMade:
         try:
             page = _alone(view, shelf, TITLE, words) if look.cases.with_page else None
             trace = read_trace_bytes(task.trace, task.result)
-            made = make_case(task.result, trace, _key(look.cases.key), look.cases.remarks, page=page)
+            key, said = _key(look.cases.key), look.cases.remarks
+            made = make_case(task.result, trace, key, said, page=page, checkpoint=look.cases.checkpoint)
         except SourceprintError as error:
             remarks.append(f"there is no case of it: {error}")
         else:

@@ -94,7 +94,15 @@ def remove_webhook(connection: Connection, organisation_id: str, webhook_id: str
     )
 
 
-def announce(connection: Connection, organisation_id: str, event: str, data: Mapping[str, Any], *, at: str) -> int:
+def announce(
+    connection: Connection,
+    organisation_id: str,
+    event: str,
+    data: Mapping[str, Any],
+    *,
+    at: str,
+    checkpoint: bytes | None = None,
+) -> int:
     """Put a delivery of an event into the line of every webhook that hears of it; return how many.
 
     Parameters
@@ -105,9 +113,12 @@ def announce(connection: Connection, organisation_id: str, event: str, data: Map
     data : mapping
         Of the event, plain JSON types.
     at : str
+    checkpoint : bytes, optional
+        The newest signed checkpoint of the log, so that a copy of it lies with the receiver.
     """
     listening = (webhook.c.organisation_id == organisation_id) & webhook.c.disabled_at.is_(None)
-    body = json.dumps({"type": event, "timestamp": at, "data": dict(data)}, ensure_ascii=False)
+    noted = {"log_checkpoint": None if checkpoint is None else checkpoint.decode("utf-8")}
+    body = json.dumps({"type": event, "timestamp": at, "data": dict(data), **noted}, ensure_ascii=False)
     rows = [
         {"id": f"msg_{uuid7()}", "webhook_id": row.id, "body": body, "created_at": at, "next_at": at}
         for row in connection.execute(select(webhook.c.id, webhook.c.events).where(listening))

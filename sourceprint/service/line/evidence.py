@@ -1,8 +1,8 @@
 """Evidence of a job: its page and its signed case, made with the outcome, while the audio is there.
 
-The page is the one that `sourceprint evidence` puts into a case, the case the one that it writes: `sourceprint verify`
-accepts it. Under a grant, result and trace have only the fields that the grant shows before a page is made of them, and
-there are no cases: their landmarks are the owner's.
+The page is the one that `sourceprint evidence` puts into a case, the case the one that it writes, with the newest
+checkpoint of the log: `sourceprint verify` accepts it. Under a grant, result and trace have only the fields that the
+grant shows before a page is made of them, and there are no cases: their landmarks are the owner's.
 
 Documents are kept in the service's database, in the transaction of the outcome, and erased with it.
 """
@@ -66,6 +66,7 @@ def make_evidence(
     audio: Path,
     *,
     keys: Path,
+    checkpoint: bytes | None = None,
     given: CatalogueGrant | None = None,
 ) -> list[EvidenceDocument]:
     """Return the documents that are wanted of a result; an unsuitable one is a reason, not an error.
@@ -82,6 +83,8 @@ def make_evidence(
         The track.
     keys : Path
         Folder of the key that signs.
+    checkpoint : bytes, optional
+        The newest of the log, for a case.
     given : CatalogueGrant, optional
         The grant by which the catalogue was searched.
     """
@@ -101,7 +104,7 @@ def make_evidence(
     if EVIDENCE_CASE in wanted:
         try:
             signer, remarks = load_private(only_private(keys)), Remarks(None, "", program_version())
-            case = make_case(result, read_trace_bytes(trace, result), signer, remarks, page=page)
+            case = make_case(result, read_trace_bytes(trace, result), signer, remarks, page=page, checkpoint=checkpoint)
             made.append(EvidenceDocument(EVIDENCE_CASE, case, None))
         except SourceprintError as error:
             made.append(EvidenceDocument(EVIDENCE_CASE, None, str(error)))

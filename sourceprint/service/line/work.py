@@ -99,7 +99,13 @@ class Workshop:
             with closing(scans):
                 (scan,) = scans
             row = plain_json(scan_row(scan, n_bytes=n_bytes))
-            documents = [] if traces is None else make_evidence(arguments.evidence, row, traces, path, keys=owner.keys)
+            documents = (
+                []
+                if traces is None
+                else make_evidence(
+                    arguments.evidence, row, traces, path, keys=owner.keys, checkpoint=self.folder.checkpoint()
+                )
+            )
         facts: dict[str, Any] = {"track": scan.sha256, "index": scan.searched.digest, "status": scan.status}
         return _Outcome(DONE, row, facts | {"matches": len(scan.matches)}, documents)
 
@@ -121,7 +127,15 @@ class Workshop:
             (verdict,) = verdicts
             if traces is not None and verdict.result is not None:
                 row = plain_json(verdict.result)
-                documents = make_evidence(arguments.evidence, row, traces, path, keys=own.keys, given=given)
+                documents = make_evidence(
+                    arguments.evidence,
+                    row,
+                    traces,
+                    path,
+                    keys=own.keys,
+                    checkpoint=self.folder.checkpoint(),
+                    given=given,
+                )
         name = f"{arguments.policy}.toml" if arguments.policy else ""
         report = Report(policy, name, day, arguments.fail_on, verdicts, unknown, "", not arguments.day, ())
         found = () if verdict.result is None else verdict.result.matches
@@ -185,7 +199,7 @@ class Workshop:
 
     def _write(self, held: JobClaim, outcome: _Outcome) -> bool:
         """Write an outcome, with its entry in the log and its webhooks; False where the claim is not the latest."""
-        job, at = held.job, self.database.now()
+        job, at, checkpoint = held.job, self.database.now(), self.folder.checkpoint()
         text = json.dumps(outcome.document, ensure_ascii=False)
         kept = {"result": text} if outcome.state == DONE else {"error": text}
         with self.database.writing() as connection:
@@ -200,7 +214,7 @@ class Workshop:
             if job.grant_id is not None:
                 count_matches(connection, job.grant_id, outcome.recordings, at=at)
             data = {"id": job.id, "reference": job.reference or None, "state": outcome.state}
-            announce(connection, job.organisation_id, event, data, at=at)
+            announce(connection, job.organisation_id, event, data, at=at, checkpoint=checkpoint)
         if job.upload is not None and not self.keep_audio:
             (self.folder.uploads / job.upload).unlink(missing_ok=True)
         return True

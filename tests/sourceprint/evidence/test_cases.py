@@ -25,6 +25,7 @@ from index.recheck.trace_file import trace_from_bytes, trace_to_bytes
 from sourceprint.evidence.cases.archive import (
     CASE,
     LIMITS,
+    OPTIONAL,
     PAGE,
     README,
     RESULT,
@@ -49,6 +50,7 @@ from sourceprint.evidence.cases.verdict_text import verdict_json, verdict_text
 from sourceprint.scans.results import ScanResult, read_result
 from sourceprint.scans.run_folder import Run
 from sourceprint.signatures import PrivateKey, signature_bytes
+from sourceprint.transparency import Checkpoint
 from tests.command_line import RATE_HZ, music, run, write
 from tests.places import ROOT
 from tests.scan_records import a_match, a_result
@@ -57,6 +59,7 @@ KEY = PrivateKey(bytes(range(32)), "tone-records")
 OTHER = PrivateKey(bytes(32), "somebody-else")
 REMARKS = Remarks(datetime.date(2026, 1, 31), "für das Gericht\n", "1.0")
 PAGE_BYTES = b"<!doctype html><title>Evidence</title>"
+CHECKPOINT_BYTES = Checkpoint("example.com/log", 3, bytes(32)).signed(KEY).to_bytes()
 UNCHECKED = (
     *("index.algorithm", "index.recordings", "reason", "scan_id"),
     *("searched.exclude", "searched.only", "searched.recordings", "timing_ms"),
@@ -92,12 +95,12 @@ def of(scanned: Run, wanted: str) -> tuple[ScanResult, bytes]:
 
 @pytest.fixture(scope="module")
 def case(scanned: Run) -> bytes:
-    return make_case(*of(scanned, "song.wav"), KEY, REMARKS, page=PAGE_BYTES)
+    return make_case(*of(scanned, "song.wav"), KEY, REMARKS, page=PAGE_BYTES, checkpoint=CHECKPOINT_BYTES)
 
 
 @pytest.fixture(scope="module")
 def other_case(scanned: Run) -> bytes:
-    return make_case(*of(scanned, "other song.wav"), KEY, REMARKS, page=PAGE_BYTES)
+    return make_case(*of(scanned, "other song.wav"), KEY, REMARKS, page=PAGE_BYTES, checkpoint=CHECKPOINT_BYTES)
 
 
 def members_of(data: bytes) -> dict[str, bytes]:
@@ -111,7 +114,7 @@ def resigned(members: dict[str, bytes], key: PrivateKey) -> bytes:
 
 
 def readme_for(result: bytes, key: PrivateKey) -> bytes:
-    return readme_bytes(read_result(json.loads(result)), key.public, has_page=True)
+    return readme_bytes(read_result(json.loads(result)), key.public, optional=OPTIONAL)
 
 
 def verdict_on(data: bytes, *keys: PrivateKey) -> CaseVerdict:
@@ -172,8 +175,8 @@ def test_a_good_case_holds_and_says_every_figure_twice(case: bytes, scanned: Run
 
 @pytest.mark.same_bytes
 def test_the_same_run_key_and_remarks_give_the_same_bytes(case: bytes, scanned: Run) -> None:
-    assert make_case(*of(scanned, "song.wav"), KEY, REMARKS, page=PAGE_BYTES) == case
-    assert make_case(*of(scanned, "song.wav"), OTHER, REMARKS, page=PAGE_BYTES) != case
+    assert make_case(*of(scanned, "song.wav"), KEY, REMARKS, page=PAGE_BYTES, checkpoint=CHECKPOINT_BYTES) == case
+    assert make_case(*of(scanned, "song.wav"), OTHER, REMARKS, page=PAGE_BYTES, checkpoint=CHECKPOINT_BYTES) != case
 
 
 def test_members_are_as_the_format_says(case: bytes, scanned: Run) -> None:
@@ -224,7 +227,7 @@ def test_a_case_is_verified_by_hand_as_its_readme_and_the_document_say(case: byt
     if "pkeyutl" in outputs[3].stderr and "rawin" in outputs[3].stderr:
         pytest.skip("this openssl is older than version 3")
     assert [output.returncode for output in outputs] == [0] * 5, outputs
-    assert outputs[0].stdout.count(": OK\n") == 5
+    assert outputs[0].stdout.count(": OK\n") == 6
     assert "Signature Verified Successfully" in outputs[3].stdout
     assert outputs[4].stdout.startswith(KEY.public.id)
     (tmp_path / PAGE).write_bytes(PAGE_BYTES + b" ")

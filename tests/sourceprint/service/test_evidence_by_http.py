@@ -8,9 +8,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
+from sourceprint.service.hooks.webhooks import add_webhook
 from sourceprint.service.line.retention import erase_old_results
-from sourceprint.service.store.schema import evidence
-from sourceprint.signatures import create_key
+from sourceprint.service.log_feed import LogFeed
+from sourceprint.service.store.schema import delivery, evidence
+from sourceprint.signatures import create_key, load_private, only_private
+from sourceprint.transparency.log import Log, LogReader
 from tests.command_line import run
 from tests.service_servers import TestService
 from tests.sourceprint.service.test_scans_by_http import scan
@@ -32,10 +35,14 @@ def test_page_and_case_are_those_of_the_command_and_the_case_verifies(
     catalogued: TestService, music: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     keys = with_key(catalogued)
+    LogFeed(catalogued.server.database, catalogued.server.folder).feed()
+    log = catalogued.server.folder.log
     monkeypatch.chdir(music)
     index = catalogued.server.folder.organisation("main").index
     assert run("scan", "reuse.wav", "--index", index, "--out", tmp_path / "run", "--quiet").exit_code == 0
-    made = run("evidence", tmp_path / "run", "reuse.wav", "-o", tmp_path / "case.zip", "--keys", keys, "--quiet")
+    made = run(
+        "evidence", tmp_path / "run", "reuse.wav", "-o", tmp_path / "case.zip", "--keys", keys, "--log", log, "--quiet"
+    )
     assert made.exit_code == 0, made.stderr
     monkeypatch.chdir(tmp_path)  # where no file of that name is
     scan_id = scan(catalogued, music / "reuse.wav", evidence="page,case").json()["id"]
@@ -48,8 +55,41 @@ def test_page_and_case_are_those_of_the_command_and_the_case_verifies(
     assert case.content == (tmp_path / "case.zip").read_bytes()
     (tmp_path / "from-api.zip").write_bytes(case.content)
     (public,) = keys.glob("*.pub")
-    assert run("verify", tmp_path / "from-api.zip", "--key", public).exit_code == 0
+    LogFeed(catalogued.server.database, catalogued.server.folder).feed()  # the log has grown since
+    verified = run("verify", tmp_path / "from-api.zip", "--key", public, "--log", log)
+    assert verified.exit_code == 0, verified.stderr
+    assert "the log that was given begins with exactly these" in verified.stdout
     assert list(catalogued.server.folder.uploads.iterdir()) == []
+
+
+def test_a_log_that_was_rewritten_with_its_own_key_disagrees_with_a_case_and_a_webhook(
+    sqlite_catalogued: TestService, music: Path, tmp_path: Path
+) -> None:
+    server, keys = sqlite_catalogued.server, with_key(sqlite_catalogued)
+    LogFeed(server.database, server.folder).feed()
+    with server.database.writing() as connection:
+        add_webhook(connection, "main", "https://example.org/", [], at=server.database.now(), actor="test")
+    scan_id = scan(sqlite_catalogued, music / "reuse.wav", evidence="case").json()["id"]
+    sqlite_catalogued.work()
+    with sqlite_catalogued.client() as client:
+        (tmp_path / "case.zip").write_bytes(client.get(f"/v1/scans/{scan_id}/evidence/case").content)
+    with server.database.reading() as connection:
+        told = json.loads(connection.scalar(select(delivery.c.body)) or "")
+    assert told["log_checkpoint"] == LogReader(server.folder.log).checkpoint().decode("utf-8")
+    (tmp_path / "kept.txt").write_text(told["log_checkpoint"], encoding="utf-8")
+    origin, entries = LogReader(server.folder.log).view()[0].origin, list(LogReader(server.folder.log).entries())
+    log_key = load_private(only_private(server.folder.log_key))
+    rewritten = Log.open(tmp_path / "rewritten", signer=log_key, origin=origin)
+    rewritten.append([*entries[:-1], b'{"event": "nothing"}', b"{}"])
+    cut = Log.open(tmp_path / "cut", signer=log_key, origin=origin)
+    cut.append(entries[:-1])
+    (public,) = keys.glob("*.pub")
+    (log_public,) = server.folder.log_key.glob("*.pub")
+    for folder, fault in ((rewritten.folder, "it was rewritten"), (cut.folder, "it was cut")):
+        found = run("verify", tmp_path / "case.zip", "--key", public, "--log", folder)
+        assert (found.exit_code, fault in found.stdout) == (6, True), found.stdout
+        assert run("log", "verify", folder, "--key", log_public).exit_code == 0  # alone it proves nothing
+        assert run("log", "verify", folder, "--key", log_public, "--checkpoint", tmp_path / "kept.txt").exit_code == 6
 
 
 def test_evidence_that_is_not_there_is_refused_with_reason_and_remedy(
