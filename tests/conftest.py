@@ -12,6 +12,7 @@ import pytest
 import tqdm
 from hypothesis import HealthCheck, settings
 
+from tests.processor_time import Times
 from tests.royalty_databases import _schemas, database, database_place, new_sqlite, sqlite_database
 from tests.text_snapshots import pytest_addoption, snapshot
 
@@ -22,6 +23,7 @@ __all__ = ["_schemas", "database", "database_place", "new_sqlite", "pytest_addop
 settings.register_profile(
     "sourceprint", derandomize=True, deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow]
 )
+settings.register_profile("quick", settings.get_profile("sourceprint"), max_examples=15)
 settings.load_profile("sourceprint")
 
 # The thread of a bar would keep `sourceprint.workers` from forking, in all tests that follow in the same process.
@@ -37,7 +39,10 @@ if "TMPDIR" not in os.environ and os.access(_MEMORY, os.W_OK) and shutil.disk_us
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Deal out the files of tests in the order of the collection, not by the number of their tests."""
+    """Search less without the slow tests, and deal out the files in the order of the collection."""
+    if "not slow" in config.option.markexpr:
+        settings.load_profile("quick")
+    config.pluginmanager.register(Times(config), "processor times")
     if hasattr(config.option, "loadscopereorder"):  # where pytest-xdist is installed
         config.option.loadscopereorder = False
 

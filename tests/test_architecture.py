@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import importlib.metadata
 import itertools
 import re
@@ -128,9 +129,20 @@ def contents(package: str) -> set[str]:
     return {path.stem for path in paths} - {"__init__"}
 
 
-def imports_of(path: Path, *, top_level_only: bool = False) -> Iterator[str]:
-    """Yield the dotted name of everything that a file imports."""
-    tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
+@functools.cache
+def tree_of(path: Path) -> ast.Module:
+    """Return the syntax tree of a file."""
+    return ast.parse(path.read_text(encoding="utf-8"), str(path))
+
+
+@functools.cache
+def imports_of(path: Path, *, top_level_only: bool = False) -> tuple[str, ...]:
+    """Return the dotted name of everything that a file imports."""
+    return tuple(_imports(path, top_level_only))
+
+
+def _imports(path: Path, top_level_only: bool) -> Iterator[str]:
+    tree = tree_of(path)
     for node in tree.body if top_level_only else ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -203,7 +215,7 @@ def test_imports_inside_a_part_follow_the_order(package: str) -> None:
 def test_no_two_classes_share_a_name() -> None:
     found: dict[str, list[str]] = {}
     for name, path in product().items():
-        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        for node in tree_of(path).body:
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 found.setdefault(node.name, []).append(name)
     assert len(found) > 100
@@ -234,7 +246,7 @@ def test_packages_hold_no_code_in_their_init() -> None:
     for name, path in modules().items():
         if path.name != "__init__.py":
             continue
-        tree = ast.parse(path.read_text(encoding="utf-8"))
+        tree = tree_of(path)
         assert ast.get_docstring(tree), f"{name}/__init__.py has no docstring"
         for node in tree.body[1:]:
             lazy = isinstance(node, ast.FunctionDef) and node.name in ("__getattr__", "__dir__")

@@ -77,6 +77,7 @@ def resampled(y: NDArray[np.float32], folder: Path) -> NDArray[np.float32]:
     return decode(file, sample_rate=Params().sample_rate)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_distorted_excerpts_are_located(
     name: str, lists: FolderCorpus, tracks: list[TrackRow], catalogue: Snapshot, resources: Resources, tmp_path: Path
@@ -105,6 +106,7 @@ def test_distorted_excerpts_are_located(
     assert found.transformation.speed_percent == pytest.approx(condition.speed_percent, abs=1)
 
 
+@pytest.mark.slow
 def test_generated_music_finds_nothing(lists: FolderCorpus, catalogue: Snapshot) -> None:
     rows = sorted(lists.generated, key=lambda row: row.file)
     rows = [row for row in rows if row.seconds >= 10][:: max(1, len(rows) // N_STRANGERS)][:N_STRANGERS]
@@ -114,6 +116,7 @@ def test_generated_music_finds_nothing(lists: FolderCorpus, catalogue: Snapshot)
         assert match_track(query, catalogue).matches == (), row.file
 
 
+@pytest.mark.slow
 def test_a_track_finds_itself_and_no_other(lists: FolderCorpus, tracks: list[TrackRow], catalogue: Snapshot) -> None:
     for row in tracks[:4]:
         query = fingerprint_file(lists.path(row.file), role="track", scales=STANDARD.scales)
@@ -122,6 +125,7 @@ def test_a_track_finds_itself_and_no_other(lists: FolderCorpus, tracks: list[Tra
         assert matches[0].track_seconds > 0.95 * query.duration_seconds
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", ["highscoremusic", "backbay-lounge"])
 def test_a_copy_of_what_is_found_is_named_and_no_residue_of_it_matched(
     lists: FolderCorpus, tmp_path: Path, part: str
@@ -153,6 +157,7 @@ def test_a_copy_of_what_is_found_is_named_and_no_residue_of_it_matched(
         assert starts == pytest.approx({"original": 15.0, "same": 15.0, "shifted": 17.0}, abs=0.1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("on", "off"), [(1.2, 2.8), (2.0, 2.0), (3.0, 3.0), (4.0, 4.0)])
 def test_what_comes_and_goes_is_claimed_where_it_is_on(
     lists: FolderCorpus, tracks: list[TrackRow], catalogue: Snapshot, on: float, off: float
@@ -177,6 +182,7 @@ def test_what_comes_and_goes_is_claimed_where_it_is_on(
                 assert share - 100 * claimed[name] / 32.0 < 8.0
 
 
+@pytest.mark.slow
 def test_a_loop_of_a_second_is_found_at_nearly_all_of_its_repeats(
     lists: FolderCorpus, tracks: list[TrackRow], catalogue: Snapshot
 ) -> None:

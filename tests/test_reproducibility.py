@@ -76,6 +76,7 @@ def printed(music: Path, folder: Path, *, threads: int, kernel: str | None = Non
     return done.stdout.splitlines()
 
 
+@pytest.mark.slow
 def test_bytes_do_not_depend_on_threads_or_on_the_kernel_of_blas(music: Path, tmp_path: Path) -> None:
     expected = printed(music, tmp_path / "plain", threads=1)
     assert len(expected) == 7

@@ -172,6 +172,7 @@ def test_every_format_has_its_number_of_inputs() -> None:
     assert set(INPUTS) == set(FORMATS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=pytest.mark.kernels if name in KERNELS else ()) for name in sorted(FORMATS)]
 )

@@ -38,6 +38,7 @@ def lag(y: Samples, other: Samples) -> int:
     return int(np.argmax(signal.correlate(y, other, method="fft"))) - (len(other) - 1)
 
 
+@pytest.mark.slow
 def test_band_is_mixed_in_at_its_level_and_leaves_the_source_where_it_was() -> None:
     y = clicks(120.0, 0.25)
     for snr_db in (0.0, -3.0):

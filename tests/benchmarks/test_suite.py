@@ -134,6 +134,7 @@ def test_interrupted_run_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytes
     assert ran == ["beta", "gamma"]
 
 
+@pytest.mark.slow
 def test_signal_ends_the_process_with_130(tmp_path: Path) -> None:
     before = (
         "import pytest, time\n"

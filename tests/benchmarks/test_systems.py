@@ -116,6 +116,7 @@ def test_list_asked_for_comes_before_that_of_the_corpus(tmp_path: Path) -> None:
         assert [pair.source for pair in found.pairs] == [source]
 
 
+@pytest.mark.slow
 def test_artificial_pairs_are_made_once_and_the_same_again(tmp_path: Path) -> None:
     made = find_pairs(SyntheticCorpus(), None, tmp_path, jobs=1, seed=3, sources=1)
     assert made.artificial
@@ -286,6 +287,7 @@ def corpus(tmp_path: Path) -> FolderCorpus:
     return read_corpus(folder)
 
 
+@pytest.mark.slow
 def test_small_run_finds_what_is_kept_and_goes_on_where_it_was(
     corpus: FolderCorpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

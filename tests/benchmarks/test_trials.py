@@ -42,6 +42,7 @@ def test_excerpt_is_moved_out_of_a_pause(tmp_path: Path, monkeypatch: pytest.Mon
     assert trials.cut_excerpt(excerpt) == moved
 
 
+@pytest.mark.slow
 def test_distorted_excerpt_is_made_once_and_says_where_it_came_from(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -213,6 +213,7 @@ def test_a_passage_in_an_excluded_range_says_so_and_counts_again_without_it(tmp_
     assert "sourceprint exclude s2 --clear" in text
 
 
+@pytest.mark.slow
 def test_excluded_ranges_that_change_nothing_are_not_blamed(tmp_path: Path) -> None:
     snapshot = store_of(tmp_path / "index", SONGS, {"s3": ((10_000, 11_000),)})
     account = about(asked(buried(0.06), snapshot, tmp_path, "s3"))

@@ -206,6 +206,7 @@ def test_a_copy_that_lacks_empty_folders_can_be_changed(tmp_path: Path) -> None:
     change(folder)
 
 
+@pytest.mark.slow
 def test_a_repair_that_fails_leaves_everything_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = Path(shutil.copytree(sound("lists"), tmp_path / "index"))
     next(folder.rglob("tree.npy")).unlink()

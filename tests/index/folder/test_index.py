@@ -575,6 +575,7 @@ def test_info_adds_up(tmp_path: Path) -> None:
     assert json.loads(json.dumps(info)) == info
 
 
+@pytest.mark.slow
 def test_a_compressed_index_stays_within_its_budget(tmp_path: Path) -> None:
     index = Index.create(tmp_path / "index", LAYERS)
     with index.writer() as writer:

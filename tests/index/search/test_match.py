@@ -468,6 +468,7 @@ def test_three_seconds_suffice(catalogue: Snapshot) -> None:
         assert found.track_end_seconds == pytest.approx(ends, abs=0.4)
 
 
+@pytest.mark.slow
 def test_a_part_that_starts_later_gives_the_same_passages_later(catalogue: Snapshot) -> None:
     query = query_of(between_strangers(excerpt(3, 20.0, 12.0))[0])
     later = replace(query, times=query.times + 600.0, start_seconds=600.0)

@@ -131,6 +131,7 @@ def test_check_is_the_report_of_the_command(label: sourceprint.Catalogue, tmp_pa
         label.check(paths, policy="none.toml")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["bytes", "file", "stream", "mono", "channels first", "channels last", "float64"])
 def test_audio_of_every_kind_gives_the_same_matches(label: sourceprint.Catalogue, kind: str) -> None:
     track, y = tracks(label) / "t1.wav", excerpt(1)

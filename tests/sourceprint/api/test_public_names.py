@@ -115,6 +115,7 @@ def modules_behind_python() -> dict[str, ast.Module]:
     return found
 
 
+@pytest.mark.slow
 def test_messages_behind_python_name_no_option_of_a_command() -> None:
     behind = modules_behind_python()
     assert {"index.search.filters", "sourceprint.gate.check", "fingerprint.spf_files"} <= behind.keys()

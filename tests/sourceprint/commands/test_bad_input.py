@@ -312,6 +312,7 @@ def test_a_file_that_is_odd_is_used_and_the_oddity_noted(index: Path, tmp_path: 
     assert scan["track"]["name"] == well_formed(str(path))
 
 
+@pytest.mark.slow
 def test_names_cannot_forge_lines_nor_command_the_terminal(index: Path, tmp_path: Path) -> None:
     strange = strange_name(tmp_path)
     bad = tmp_path / "x\nError: forged.wav"

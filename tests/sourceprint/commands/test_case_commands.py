@@ -38,6 +38,7 @@ def keys(tmp_path: Path) -> Path:
     return tmp_path / "keys"
 
 
+@pytest.mark.slow
 def test_a_case_is_made_and_verified_without_index_and_audio(made: Path, keys: Path, tmp_path: Path) -> None:
     alone = tmp_path / "alone" / "RUN"
     shutil.copytree(made, alone)

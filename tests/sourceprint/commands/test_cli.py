@@ -718,6 +718,7 @@ def test_a_reader_that_has_gone_is_no_error(shared: Path) -> None:
     assert process.wait(300) == 141
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "message"),
     [

@@ -138,6 +138,7 @@ def test_what_was_interrupted_is_gone_on_with_and_comes_out_the_same(
     assert "holds a report already" in again.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["gone", "changed"])
 def test_a_track_whose_audio_is_gone_or_has_changed_is_named_and_its_case_is_made(
     scanned: ScannedRun, key: Path, tmp_path: Path, how: str

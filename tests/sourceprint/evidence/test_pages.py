@@ -437,6 +437,7 @@ def test_what_is_no_run_is_refused(tmp_path: Path) -> None:
 # Many rows.
 
 
+@pytest.mark.slow
 def test_thousands_of_rows_go_into_the_page_as_data_and_the_first_200_as_a_table(tmp_path: Path) -> None:
     results = [read_result(a_result(f"in/gen-{k:05d}.wav", [a_match()] if k % 3 else [])) for k in range(5000)]
     results.append(read_result(a_failure("in/zz.mp3")))

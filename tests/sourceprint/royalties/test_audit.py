@@ -86,6 +86,7 @@ def test_the_statement_is_encoded_no_more_often_with_more_pages(
     assert len(digested) == 1
 
 
+@pytest.mark.slow
 def test_two_processes_write_the_same_bytes(tmp_path: Path) -> None:
     program = "import sys; from tests import statement_samples as s\n"
     program += "from sourceprint.royalties.statements.files.folder import *\n"

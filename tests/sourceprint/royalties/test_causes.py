@@ -90,6 +90,7 @@ DEARER = a_licence(valid_to=None, rate_card=a_rate_card(per_second=Fraction(1)),
 AMENDED = replace(LICENCE, amendments=(Amendment(date(2026, 7, 1), DEARER),), digest="sha256:" + "4" * 64)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("records", "source", "told"),
     [

@@ -433,6 +433,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Connection]:
         yield connection
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(data=st.data())
 def test_any_single_change_to_a_covered_column_is_found(shared: Connection, data: st.DataObject) -> None:

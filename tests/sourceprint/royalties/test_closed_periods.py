@@ -70,6 +70,7 @@ HANDS: dict[str, Callable[[Database], object]] = {
 }
 
 
+@pytest.mark.slow
 def test_nothing_that_is_written_later_opens_a_closed_statement(stated: Database, tmp_path: Path) -> None:
     for hand in HANDS.values():
         hand(stated)
@@ -81,6 +82,7 @@ def test_nothing_that_is_written_later_opens_a_closed_statement(stated: Database
         assert verify_chain(connection).holds
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "hand", ["a longer window", "licences swapped", "an opt-out with an earlier day", "a decision"]
 )
@@ -101,6 +103,7 @@ def test_usage_of_a_closed_period_is_refused_whatever_the_licence_says_now(state
         restate_usage(stated, licensee=LICENSEE, period=Period.parse("2026-Q1"), usage=usage, reason="more", now=NOW)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("issued_on", "today", "told"),
     [

@@ -271,6 +271,7 @@ def test_alembic_can_be_used_by_hand(database: Database) -> None:
     assert told.getvalue() == f"{HEAD} (head)\n"
 
 
+@pytest.mark.slow
 def test_many_that_create_the_same_database_at_once_all_succeed(database_place: str) -> None:
     failures: list[BaseException] = []
 
@@ -407,6 +408,7 @@ def test_a_writer_that_waits_too_long_says_why(database: Database, database_plac
     assert party_ids(database) == ["P1"]
 
 
+@pytest.mark.slow
 def test_writers_in_several_processes_lose_nothing(database: Database, database_place: str) -> None:
     program = (
         "import sys\n"
@@ -426,6 +428,7 @@ def test_writers_in_several_processes_lose_nothing(database: Database, database_
         assert connection.scalars(select(revision.c.id).order_by(revision.c.id)).all() == list(range(1, 16))
 
 
+@pytest.mark.slow
 def test_what_a_killed_writer_did_is_rolled_back(database: Database, database_place: str) -> None:
     add_party(database, "P1")
     program = (

@@ -220,6 +220,7 @@ def computed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return seen
 
 
+@pytest.mark.slow
 def test_what_nothing_has_changed_for_is_not_computed_again(
     database: Database, tmp_path: Path, computed: list[str]
 ) -> None:
@@ -247,6 +248,7 @@ def change_something(database: Database, rng: random.Random, track: str) -> None
     change_state(database, [use.id], state, "a letter", now=NOW)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_the_result_is_that_of_computing_all_again(database: Database, tmp_path: Path, seed: int) -> None:
     rng = random.Random(seed)
@@ -302,6 +304,7 @@ def test_a_closed_statement_is_corrected_by_hand_alone(database: Database, tmp_p
         issue(database, "2026-Q4", corrections=[replace(corrections[0], amount="-2.50")])
 
 
+@pytest.mark.slow
 def test_a_guarantee_counts_a_closed_statement_with_its_later_adjustments(database: Database, tmp_path: Path) -> None:
     a_deal(database, audit_window_months=6, guarantee=Guarantee(1500, "year"))
     attribute(database, tmp_path, "2026-02-01", "a.wav", "b.wav")

@@ -87,6 +87,7 @@ def test_two_writers_of_equal_shares_get_the_same_over_sixty_territories(currenc
     assert [(str(one.due), str(one.paid), str(one.carried)) for one in statement.balances] == [(each, each, "0")] * 2
 
 
+@pytest.mark.slow
 def test_equal_payees_of_a_fortieth_of_a_cent_get_their_cents_together_and_none_is_lost() -> None:
     # A thousand payees share 0.25 EUR a period: 0.025 cents each. In the 20th period each is due half a cent.
     lines = stated(shared(1_000, per_match=Fraction(25)), []).lines

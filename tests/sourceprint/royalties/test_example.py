@@ -411,6 +411,7 @@ def test_statements_are_audited_without_a_problem(story: Story, tmp_path: Path) 
         assert audit_statement(tmp_path / name) == []
 
 
+@pytest.mark.slow
 def test_the_document_is_the_one_that_is_generated(story: Story, tmp_path: Path) -> None:
     committed = EXAMPLE.parent / "EXAMPLE.md"
     remedy = "docs/money/EXAMPLE.md is not what is generated: run python -m benchmarks.royalties_example"

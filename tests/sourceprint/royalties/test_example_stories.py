@@ -114,6 +114,7 @@ def assert_payments_follow(paper: Paper) -> None:
             carried[name] = worth(row["carried"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda chapter: chapter.partition("\n")[0])
 def test_a_story_is_what_its_commands_state(
     chapter: str, database_place: str, new_sqlite: Path, tmp_path: Path

@@ -168,6 +168,7 @@ def test_what_nobody_claims_is_exported_by_territory(database: Database, tmp_pat
     assert "unclaimedmusicalworkrightshares.tsv: 2" in export_report_text(report)
 
 
+@pytest.mark.slow
 def test_a_disk_that_is_full_leaves_nothing_of_an_export_and_one_message(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

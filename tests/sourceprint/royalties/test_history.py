@@ -189,6 +189,7 @@ def test_the_longest_ids_fit_into_the_indexes(database: Database) -> None:
     assert read(database, licensee=longest).parties.keys() == {longest}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("value", AWKWARD, ids=range(len(AWKWARD)))
 def test_any_text_comes_back_as_it_was(database: Database, value: str) -> None:
     records: list[Record] = [
@@ -201,6 +202,7 @@ def test_any_text_comes_back_as_it_was(database: Database, value: str) -> None:
         assert list(all_records(connection, recording)) + list(all_records(connection, party)) == records
 
 
+@pytest.mark.slow
 def test_many_rows_are_applied_in_pieces_and_read_in_order(database: Database) -> None:
     ids = [f"P{(number * 7919) % 12_007:05d}" for number in range(12_007)]
     with database.changing(source="test") as change:

@@ -230,6 +230,7 @@ def test_all_uses_change_or_none(rights_on_file: Database, tmp_path: Path) -> No
         change_state(rights_on_file, [one], "disputed", "too late")
 
 
+@pytest.mark.slow
 def test_more_tracks_than_one_batch_are_all_entered(rights_on_file: Database, tmp_path: Path) -> None:
     results = [a_scan_result(f"{n}.wav", a_match("R1", a_passage(0, 9_000))) for n in range(2_500)]
     report = entered(rights_on_file, tmp_path, *results)

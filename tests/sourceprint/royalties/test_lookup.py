@@ -35,6 +35,7 @@ def put(database: Database, records: list[Record]) -> None:
                 apply_records(change, table, rows)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("key", "recordings", "works", "versions"),
     [

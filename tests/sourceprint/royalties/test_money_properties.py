@@ -20,6 +20,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
@@ -428,6 +429,7 @@ def outside_of(statement: Statement) -> set[tuple[Any, ...]]:
     }
 
 
+@pytest.mark.slow
 def test_statements_are_what_an_auditor_computes(new_sqlite: Path) -> None:
     Money.empty = new_sqlite
     run_state_machine_as_test(

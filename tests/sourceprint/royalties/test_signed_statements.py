@@ -265,6 +265,7 @@ def test_a_day_that_is_past_takes_a_reason_which_the_statement_and_the_chain_kee
 # The database.
 
 
+@pytest.mark.slow
 def test_what_was_changed_since_is_named_by_whoever_holds_a_statement(attributed: Database, tmp_path: Path) -> None:
     first = written(attributed, tmp_path / "first")
     second = written(attributed, tmp_path / "second", period="2026-Q4")

@@ -192,6 +192,7 @@ def test_days_outside_of_the_period_are_refused(database: Database) -> None:
         enter_report(connection, LICENSEE, Q3, late, **AT)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("column", [scanned_track.c.status, scan.c.document, usage_report.c.document])
 def test_a_changed_scan_or_report_is_found_in_the_chain(scanned: Database, column: Column[str]) -> None:
     with scanned.writing() as connection:

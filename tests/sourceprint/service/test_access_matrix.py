@@ -80,6 +80,7 @@ def test_every_operation_is_in_the_table_and_says_that_it_needs_a_key(sqlite_ser
     assert {name for name, one in found.items() if "security" not in one} == OPEN
 
 
+@pytest.mark.slow
 def test_every_operation_is_refused_without_a_key_and_with_every_other_scope(sqlite_service: TestService) -> None:
     clients = {scope: sqlite_service.client("main", scope) for scope in KeyScope}
     for operation, wanted in SCOPES.items():
@@ -94,6 +95,7 @@ def test_every_operation_is_refused_without_a_key_and_with_every_other_scope(sql
             assert answer.status_code < 500, (operation, answer.text)
 
 
+@pytest.mark.slow
 def test_every_object_of_an_organisation_is_invisible_to_another(catalogued: TestService, music: Path) -> None:
     with catalogued.client() as own, catalogued.client("other") as other:
         body = (music / "reuse.wav").read_bytes()
@@ -155,6 +157,7 @@ def test_a_key_in_a_url_is_refused_and_every_refusal_is_in_the_log(service: Test
     ]
 
 
+@pytest.mark.slow
 def test_a_grant_shows_the_fields_that_it_names_and_the_owner_sees_no_track(
     catalogued: TestService, music: Path
 ) -> None:

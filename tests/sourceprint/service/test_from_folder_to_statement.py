@@ -6,6 +6,8 @@ import json
 from decimal import Decimal
 from pathlib import Path
 
+import pytest
+
 from sourceprint.royalties.statements.audit import audit_statement
 from sourceprint.signatures import create_key
 from tests.service_servers import TestService
@@ -45,6 +47,7 @@ reuse.wav,2026-08-20,generate,DE,1000,100.00,EUR
 """
 
 
+@pytest.mark.slow
 def test_from_an_empty_folder_to_a_statement(service: TestService, music: Path, tmp_path: Path) -> None:
     own = service.server.folder.organisation("main")
     own.keys.mkdir(parents=True)
