@@ -3,6 +3,7 @@
 In reading order:
 
 - `apportionment`, `percentages`: wholes shared out exactly, percentages as text
+- `garbage`: cyclic garbage collected less often while many records are made
 - `periods`, `territories`: days, places
 - `money`: exact amounts and the one rounding
 - `licence_keys`: keys of a licence, each declared once, and how its values are read and written

@@ -23,6 +23,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from fingerprint.errors import StatementError, printable
+from sourceprint.royalties.garbage import rare_collections
 from sourceprint.royalties.money import validate_currency
 from sourceprint.royalties.periods import Period, parse_date
 from sourceprint.royalties.rights.chain import chain_head
@@ -74,6 +75,7 @@ from sourceprint.signatures import PublicKey
 __all__ = ["draft_on_file", "issue_statement", "recompute_statement"]
 
 
+@rare_collections()
 def issue_statement(
     database: Database,
     *,

@@ -18,6 +18,7 @@ from fingerprint.digests import exact_json
 from fingerprint.disk import decoded, read_small
 from fingerprint.errors import RightsError, SourceprintError
 from sourceprint.outputs import once_kept
+from sourceprint.royalties.garbage import rare_collections
 from sourceprint.royalties.rights.database import Change, Database, in_chunks
 from sourceprint.royalties.rights.history import Applied, apply_records
 from sourceprint.royalties.rights.licence_toml import licence_document, parse_licence
@@ -52,6 +53,7 @@ class _DryRunError(Exception):
     """End of a dry run, which rolls its transaction back."""
 
 
+@rare_collections()
 def import_rights(
     database: Database,
     paths: Sequence[Path],

@@ -13,6 +13,7 @@ from pathlib import Path
 from sqlalchemy import Connection, or_, select
 
 from fingerprint.errors import ParameterError, UnknownRightsError, printable
+from sourceprint.royalties.garbage import rare_collections
 from sourceprint.royalties.periods import Period, parse_date
 from sourceprint.royalties.rights.database import Database, actor, in_chunks, timestamp
 from sourceprint.royalties.rights.licences import validate_purpose
@@ -36,6 +37,7 @@ __all__ = ["attribute_results", "current_uses", "list_uses", "require_licensee"]
 _BATCH_TRACKS = 1000
 
 
+@rare_collections()
 def attribute_results(
     database: Database,
     results_path: Path,
