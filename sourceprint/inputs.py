@@ -115,6 +115,8 @@ def collect(
                 refusals.append(Refusal(path, "standard input can be read once only; name it once"))
             else:
                 items.append(piped)
+        elif not path:
+            refusals.append(Refusal("''", "an empty path, as from a variable that is not set; name a file"))
         elif is_url(path):
             refusals.append(Refusal(printable(path), NOT_FETCHED))
         elif os.path.isdir(path):

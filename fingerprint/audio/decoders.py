@@ -96,7 +96,7 @@ class Decoder:
         self.jumps = Gaps()
         if self._container.not_audio:
             what = self._container.not_audio
-            raise DecodeError(f"{name}: holds {what}, not audio, despite its name; give the recording itself")
+            raise DecodeError(f"{name}: holds {what}, not audio; give the recording itself")
         self._windows = self._stretches()
         self._source: SampleSource
         try:

@@ -283,6 +283,9 @@ class RecordingTable(Sequence[Recording]):
     def __len__(self) -> int:
         return int(self._stored.size)
 
+    def __repr__(self) -> str:
+        return f"<{len(self)} recordings>"
+
     @overload
     def __getitem__(self, ordinal: int) -> Recording: ...
     @overload

@@ -1,6 +1,7 @@
 """Recordings that a caller adds: one, which is there afterwards or raises, or many, with a report."""
 
 import warnings
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -20,6 +21,8 @@ from sourceprint.items import Item
 from sourceprint.processes import in_this_process
 
 __all__ = ["AdditionReport", "add_many", "add_one"]
+
+_KINDS = ("added", "replaced", "unchanged", "failed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,12 @@ class AdditionReport:
     def failures(self) -> tuple[AdditionOutcome, ...]:
         """Outcomes of files that could not be added; `remarks` say why."""
         return tuple(outcome for outcome in self.outcomes if outcome.kind == "failed")
+
+    def __str__(self) -> str:
+        """Return a line of counts, and a line for each file that could not be added."""
+        kinds = Counter(outcome.kind for outcome in self.outcomes)
+        counts = ", ".join(f"{kinds[kind]} {kind}" for kind in _KINDS if kinds[kind]) or "no files"
+        return "\n".join([counts, *(f"{one.name}: {' '.join(one.remarks)}" for one in self.failures)])
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON object that `add --json` prints, as plain JSON types."""

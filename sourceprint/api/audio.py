@@ -80,7 +80,7 @@ def _write(target: Path, audio: Any, sample_rate: int | None) -> None:
         with target.open("wb") as file:
             try:
                 shutil.copyfileobj(audio, file, 1 << 20)
-            except TypeError as error:
+            except (TypeError, UnicodeDecodeError) as error:
                 raise ParameterError("audio: is a file object of text; open the file with mode 'rb'") from error
     elif hasattr(audio, "__array__"):
         _write_wav(target, _samples(np.asarray(audio)), _checked_rate(sample_rate))

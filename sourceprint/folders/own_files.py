@@ -11,7 +11,7 @@ from sourceprint.folders.contents import HEAD_BYTES
 
 __all__ = ["own_kind"]
 
-_INDEX: Final = "an index, not audio; name it with --index, and give the files to search in it"
+_INDEX: Final = "an index, not audio; give the files to search in it, as with `sourceprint match --index INDEX FILE`"
 _RUN: Final = (
     "results of a scan, not audio; `sourceprint report` shows them, `sourceprint attribute` makes uses of them"
 )

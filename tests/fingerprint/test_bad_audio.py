@@ -99,7 +99,7 @@ def test_impossible_names() -> None:
 def test_other_files_called_mp3(tmp_path: Path, content: bytes, what: str) -> None:
     path = tmp_path / "song.mp3"
     path.write_bytes(content)
-    with pytest.raises(DecodeError, match=rf"song\.mp3: holds {what}, not audio, despite its name; give the recording"):
+    with pytest.raises(DecodeError, match=rf"song\.mp3: holds {what}, not audio; give the recording"):
         open_audio(path)
 
 

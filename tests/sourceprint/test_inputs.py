@@ -160,6 +160,14 @@ def test_a_reason_does_not_repeat_the_name() -> None:
     assert item.reason(DecodeError("m/a b.wavelet: x")) == "m/a b.wavelet: x"
 
 
+def test_an_empty_path_is_refused_as_one() -> None:
+    inputs = collect(["", "a.wav"])
+    assert [str(refusal) for refusal in inputs.refusals] == [
+        "'': an empty path, as from a variable that is not set; name a file"
+    ]
+    assert [str(item.path) for item in inputs.items] == ["a.wav"]
+
+
 def test_a_url_is_refused_as_one_and_as_it_was_spelled() -> None:
     inputs = collect(["https://host/a.mp3", "gone.wav"])
     assert [str(refusal) for refusal in inputs.refusals] == [

@@ -188,6 +188,7 @@ def test_samples_are_those_of_a_wav_file_of_floats(label: sourceprint.Catalogue,
         (b"abc", 44100, "sample_rate=44100: is for arrays; an encoded file has its own rate"),
         (io.BytesIO(b"abc"), 44100, "sample_rate=44100: is for arrays; a file object has its own rate"),
         (io.StringIO("abc"), None, "is a file object of text"),
+        (io.TextIOWrapper(io.BytesIO(b"RIFF\xac"), "utf-8"), None, "is a file object of text; open the file with mode"),
         ([0.1, 0.2], 44100, "audio: is of type list"),
         ("https://host/a.mp3", None, "is a URL, and nothing is fetched"),
         ("", None, "is an empty path"),
@@ -267,6 +268,8 @@ def test_many_recordings_are_added_as_by_the_command(tmp_path: Path) -> None:
     made = sourceprint.create(tmp_path / "api")
     with in_this_process():
         report = made.add_all(tmp_path / "music")
+        assert str(report).splitlines()[0] == "2 added, 1 failed"
+        assert repr(made.recordings) == "<2 recordings>"
         done = run("add", tmp_path / "music", "--json", "--quiet", index=tmp_path / "command")
     assert [(outcome.recording_id, outcome.kind) for outcome in report.outcomes][1:] == [
         ("s1", "added"),

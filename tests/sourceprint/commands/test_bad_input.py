@@ -128,7 +128,7 @@ def pipe(folder: Path) -> Path:
 UNUSABLE: list[tuple[Maker, str, str]] = [
     (missing, "decode_error", r"no such file; check the spelling and the folder"),
     (zero_bytes, "decode_error", r"empty file \(0 bytes\); copy or download it again"),
-    (text, "decode_error", r"holds text, not audio, despite its name; give the recording itself"),
+    (text, "decode_error", r"holds text, not audio; give the recording itself"),
     (random_bytes, "decode_error", r"\S.*"),
     (
         silence,

@@ -49,7 +49,7 @@ def test_a_file_of_ours_is_refused_with_its_kind_and_its_command(
 @pytest.mark.parametrize(
     ("member", "data", "told"),
     [
-        ("manifest.json", b'{\n "magic": "sourceprint-index",', "an index, not audio; name it with --index, and"),
+        ("manifest.json", b'{\n "magic": "sourceprint-index",', "an index, not audio; give the files to search in it"),
         ("results.jsonl", b"{}", "results of a scan, not audio"),
         ("statement.json", b"{}", "a statement, not audio; `sourceprint audit` checks it"),
         ("report.txt", b"", "a page to read, such as a report, not audio; open it in a browser"),
