@@ -37,7 +37,7 @@ from sourceprint.scans.plan import Territory
 from sourceprint.scans.run_inputs import Stop
 from sourceprint.scans.session import Outcome, Session
 
-__all__ = ["SettledFiles", "follow", "is_being_written"]
+__all__ = ["FolderLook", "SettledFiles", "follow", "is_being_written"]
 
 LOOK_AGAIN_SECONDS = 60.0  # where a file system reports no changes, as some networks' do
 _WAIT_MS = 500
@@ -258,13 +258,10 @@ def _batches(
     clock: Callable[[], float],
 ) -> Generator[Batch, None, None]:
     """Yield files as they become ready; files in the folders that are `ours` are skipped."""
-    territory = Territory(ours)
-    lister = Folders(without=ours)
+    look = FolderLook(folders, ours, settled)
     if files:
-        items, refusals = territory.outside(collect(files, lists=False).items, named=files)
+        items, refusals = Territory(ours).outside(collect(files, lists=False).items, named=files)
         yield Batch(tuple(items), tuple(refusals))
-    told: set[Refusal] = set()
-    seen: set[OtherFile] = set()
     looked_at = -float("inf")
     with closing(_wake_ups(folders, stop)) as wake_ups:
         for has_changed in wake_ups:
@@ -272,25 +269,58 @@ def _batches(
             if not (has_changed or settled.is_waiting or now - looked_at >= LOOK_AGAIN_SECONDS):
                 continue
             looked_at = now
-            there: list[Item] = []
-            refusals = []
-            others: list[OtherFile] = []
-            for folder in folders:
-                inputs = collect([folder], lists=False, folders=lister)
-                there += inputs.items
-                # A watched folder may hold no audio yet.
-                refusals += [refusal for refusal in inputs.refusals if refusal.path not in (None, folder)]
-                others += inputs.others
-            items, _ = territory.outside(there)
-            settled.unfinished = tuple(item.path for item in items if is_unfinished(item.path))
-            paths = [item.path for item in items if not is_unfinished(item.path)]
-            paths += [one.path for one in refusals if one.path is not None]
-            ready = set(settled.ready(paths, now))
-            new = tuple(refusal for refusal in refusals if refusal.path in ready and refusal not in told)
-            told.update(new)
-            if ready or set(others) != seen:
-                seen = set(others)
-                yield Batch(tuple(item for item in items if item.path in ready), new, tuple(others))
+            batch = look.ready(now)
+            if batch is not None:
+                yield batch
+
+
+class FolderLook:
+    """Lists folders, again and again, and tells what has become ready in them.
+
+    Parameters
+    ----------
+    folders : sequence of Path
+    ours : sequence of Path
+        Folders in them that are skipped.
+    settled : SettledFiles
+    """
+
+    def __init__(self, folders: Sequence[Path], ours: Sequence[Path], settled: SettledFiles) -> None:
+        self._folders = folders
+        self._settled = settled
+        self._territory = Territory(ours)
+        self._lister = Folders(without=ours)
+        self._told: set[Refusal] = set()
+        self._seen: set[OtherFile] = set()
+
+    def ready(self, now: float) -> Batch | None:
+        """Return files that are ready, each once, and inputs that cannot be used; None if there is nothing new.
+
+        Parameters
+        ----------
+        now : float
+            Time in seconds, of a clock that never goes back.
+        """
+        there: list[Item] = []
+        refusals: list[Refusal] = []
+        others: list[OtherFile] = []
+        for folder in self._folders:
+            inputs = collect([folder], lists=False, folders=self._lister)
+            there += inputs.items
+            # A watched folder may hold no audio yet.
+            refusals += [refusal for refusal in inputs.refusals if refusal.path not in (None, folder)]
+            others += inputs.others
+        items, _ = self._territory.outside(there)
+        self._settled.unfinished = tuple(item.path for item in items if is_unfinished(item.path))
+        paths = [item.path for item in items if not is_unfinished(item.path)]
+        paths += [one.path for one in refusals if one.path is not None]
+        ready = set(self._settled.ready(paths, now))
+        new = tuple(refusal for refusal in refusals if refusal.path in ready and refusal not in self._told)
+        self._told.update(new)
+        if not ready and set(others) == self._seen:
+            return None
+        self._seen = set(others)
+        return Batch(tuple(item for item in items if item.path in ready), new, tuple(others))
 
 
 def _wake_ups(folders: Sequence[Path], stop: Stop) -> Generator[bool, None, None]:

@@ -21,6 +21,7 @@ from sourceprint.service.routes import (
     scans,
     statements,
     uses,
+    watches,
     webhooks,
 )
 from sourceprint.service.server import Server
@@ -50,7 +51,20 @@ def create_app(server: Server) -> FastAPI:
     )
     app.state.server = server
     add_handlers(app)
-    for module in (scans, checks, catalogue, rights, uses, statements, grants, keys, webhooks, log, operations):
+    for module in (
+        scans,
+        watches,
+        checks,
+        catalogue,
+        rights,
+        uses,
+        statements,
+        grants,
+        keys,
+        webhooks,
+        log,
+        operations,
+    ):
         app.include_router(module.router)
     app.add_middleware(_Frame, server=server)
     return app

@@ -13,6 +13,7 @@ from sourceprint.service.hooks.delivery import Courier
 from sourceprint.service.json_logs import log_as_json
 from sourceprint.service.line.crew import Crew
 from sourceprint.service.line.retention import Housekeeper
+from sourceprint.service.line.watcher import Watcher
 from sourceprint.service.log_feed import LogFeed, LogFeeder
 from sourceprint.service.server import Server
 from sourceprint.service.settings import Settings
@@ -42,6 +43,7 @@ def serve(server: Server, *, host: str, port: int, workers: int, started: Callab
     crew = Crew(server.settings, workers) if workers else None
     feeder = LogFeeder(LogFeed(server.database, server.folder))
     courier = Courier(server.database, allow_private=server.settings.webhook_private)
+    watcher = Watcher(server.database, server.settings.readable)
     keeper = Housekeeper(
         server.database,
         server.folder.uploads,
@@ -55,7 +57,7 @@ def serve(server: Server, *, host: str, port: int, workers: int, started: Callab
     with _listener(host, port) as listener:
         if crew is not None:
             crew.start()
-        for one in (courier, feeder, keeper):
+        for one in (courier, feeder, keeper, watcher):
             one.start()
         for number in (signal.SIGTERM, signal.SIGINT):  # uvicorn stops, then raises the signal again: not to die of it
             signal.signal(number, lambda *_: None)
@@ -65,7 +67,7 @@ def serve(server: Server, *, host: str, port: int, workers: int, started: Callab
         finally:
             if crew is not None:
                 crew.stop()
-            for one in (courier, keeper, feeder):  # the log last: the others add to it
+            for one in (watcher, courier, keeper, feeder):  # the log last: the others add to it
                 one.stop()
             server.database.close()
 

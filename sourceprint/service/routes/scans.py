@@ -42,7 +42,7 @@ from sourceprint.service.web.own_jobs import (
 from sourceprint.service.web.problems import Refused, responses
 from sourceprint.service.web.uploads import AUDIO_BODY, receive
 
-__all__ = ["TrackName", "router"]
+__all__ = ["ScanSettings", "TrackName", "readable_path", "router"]
 
 router = APIRouter(prefix="/v1/scans", tags=["scans"])
 
@@ -150,9 +150,9 @@ def submit_batch(caller: _Scanner, batch: ScanBatch, idempotency_key: Idempotenc
     """Submit many files that the server may read; they wait behind single scans."""
     if bool(batch.files) == bool(batch.folder):
         raise ParameterError("batch: give either files or a folder")
-    named, refused = [(_readable(caller, one.path), one) for one in batch.files], []
+    named, refused = [(readable_path(caller, one.path), one) for one in batch.files], []
     if batch.folder:
-        found = collect([str(_readable(caller, batch.folder))], lists=False)
+        found = collect([str(readable_path(caller, batch.folder))], lists=False)
         named = [(item.path, NamedFile(path=str(item.path))) for item in found.items]
         refused = [{"name": one.name, "reason": one.reason} for one in found.refusals]
     if len(named) > _MOST_IN_BATCH:
@@ -223,7 +223,7 @@ def erase_scan(caller: _Scanner, scan_id: str) -> None:
     erase_job(caller, scan_id, SCAN)
 
 
-def _readable(caller: Caller, named: str) -> Path:
+def readable_path(caller: Caller, named: str) -> Path:
     """Return a path that the server may read; 422 if it is elsewhere, or leads there by a link."""
     path = Path(named)
     if "\0" not in named and path.is_absolute():

@@ -31,6 +31,8 @@ __all__ = [
     "organisation",
     "outbox",
     "setting",
+    "watch",
+    "watched_file",
     "webhook",
 ]
 
@@ -148,6 +150,38 @@ evidence = Table(
     Column("kind", String(16), primary_key=True),  # "page" or "case"
     Column("content", LargeBinary),
     Column("reason", Text),  # why there is none
+)
+
+watch = Table(
+    "watch",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("organisation_id", _Id, ForeignKey("organisation.id"), nullable=False, index=True),
+    Column("folder", Text, nullable=False),
+    Column("settle_seconds", Integer, nullable=False),
+    Column("arguments", Text, nullable=False),  # of its scans, JSON
+    Column("created_at", _Time, nullable=False),
+    Column("created_by", Text, nullable=False),
+    Column("stopped_at", _Time),
+    Column("owner", Text),  # the process that looks after it
+    Column("lease_until", _Time),
+    Column("looked_at", _Time),
+    Column("error", Text),  # of the last look
+)
+
+watched_file = Table(
+    "watched_file",
+    metadata,
+    Column("sequence", _Big, primary_key=True, autoincrement=True),
+    Column("watch_id", _Id, ForeignKey("watch.id"), nullable=False),
+    Column("path_digest", String(64), nullable=False),  # paths may be too long for an index
+    Column("sha256", String(64), nullable=False),  # of the content; "" for a file that was not taken
+    Column("path", Text, nullable=False),
+    Column("signature", Text, nullable=False),  # size and time of change, so that it is not read again
+    Column("found_at", _Time, nullable=False),
+    Column("job_id", _Id, ForeignKey("job.id")),
+    Column("reason", Text),  # why it was not taken
+    UniqueConstraint("watch_id", "path_digest", "sha256"),
 )
 
 webhook = Table(

@@ -10,6 +10,8 @@ import httpx
 import pytest
 
 from sourceprint.service.access.api_keys import KeyScope
+from sourceprint.service.line.arguments import ScanArguments
+from sourceprint.service.line.watches import add_watch
 from sourceprint.service.log_feed import LogFeed
 from tests.service_servers import TestService
 from tests.sourceprint.service.test_scans_by_http import events
@@ -23,6 +25,10 @@ SCOPES = {
     "GET /v1/scans/{scan_id}/result": "scan",
     "GET /v1/scans/{scan_id}/evidence/{evidence}": "scan",
     "DELETE /v1/scans/{scan_id}": "scan",
+    "POST /v1/watches": "scan",
+    "GET /v1/watches": "scan",
+    "GET /v1/watches/{watch_id}/files": "scan",
+    "DELETE /v1/watches/{watch_id}": "scan",
     "POST /v1/checks": "check",
     "GET /v1/checks": "check",
     "GET /v1/checks/{check_id}": "check",
@@ -98,7 +104,17 @@ def test_every_operation_is_refused_without_a_key_and_with_every_other_scope(sql
 @pytest.mark.slow
 def test_every_object_of_an_organisation_is_invisible_to_another(catalogued: TestService, music: Path) -> None:
     with catalogued.client() as own, catalogued.client("other") as other:
-        body = (music / "reuse.wav").read_bytes()
+        body, server = (music / "reuse.wav").read_bytes(), catalogued.server
+        with server.database.writing() as connection:
+            watch_id = add_watch(
+                connection,
+                "main",
+                music,
+                ScanArguments(name=""),
+                settle_seconds=5,
+                at=server.database.now(),
+                actor="test",
+            ).id
         ids = {
             "scan_id": own.post("/v1/scans?evidence=page", content=body).json()["id"],
             "check_id": own.post("/v1/checks?wait=0&evidence=page", content=body).json()["id"],
@@ -108,6 +124,7 @@ def test_every_object_of_an_organisation_is_invisible_to_another(catalogued: Tes
             "use_id": "U0123456789abcdef01234567",
             "statement_id": "S-1",
             "evidence": "page",
+            "watch_id": watch_id,
             "name": "index.html",
             "index": "0",
         }
@@ -136,7 +153,7 @@ def test_every_object_of_an_organisation_is_invisible_to_another(catalogued: Tes
                 assert answer.status_code < 300, (operation, answer.text)
         for path in ("/v1/scans", "/v1/checks", "/v1/catalogue/additions", "/v1/catalogue/recordings"):
             assert other.get(path).json()["items"] == []
-        for path in ("/v1/statements", "/v1/webhooks"):
+        for path in ("/v1/statements", "/v1/webhooks", "/v1/watches"):
             assert other.get(path).json() == []
         assert {one["name"] for one in other.get("/v1/keys").json()} == {"test"}
         assert [one["id"] for one in other.get("/v1/grants").json()] == [ids["grant_id"]]  # which it holds
