@@ -49,7 +49,7 @@ class AdditionReport:
 
     def __str__(self) -> str:
         """Return a line of counts, and a line for each file that could not be added."""
-        kinds = Counter(outcome.kind for outcome in self.outcomes)
+        kinds: Counter[str] = Counter(outcome.kind for outcome in self.outcomes)
         counts = ", ".join(f"{kinds[kind]} {kind}" for kind in _KINDS if kinds[kind]) or "no files"
         return "\n".join([counts, *(f"{one.name}: {' '.join(one.remarks)}" for one in self.failures)])
 

@@ -60,7 +60,7 @@ def _of_file(path: Path) -> str:
         return ""
     head = _head(path)
     if head.startswith(b"SQLite format 3\0") and path.suffix.lower() in (".sqlite", ".sqlite3", ".db"):
-        return "a database, not audio; name a database of rights with --rights: `sourceprint rights check` reads it"
+        return "a database, not audio; `sourceprint rights check --rights DATABASE` reads one of rights"
     if head.startswith(b"PK\x03\x04") and head[30:].startswith(b"case.json"):
         return _CASE
     if re.match(rb"\s*<(!doctype )?html", head, re.IGNORECASE):
