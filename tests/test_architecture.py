@@ -156,7 +156,7 @@ def _imports(path: Path, top_level_only: bool) -> Iterator[str]:
 # --- the page and the tree --------------------------------------------------------------------------------------------
 
 
-def test_picture_shows_what_there_is() -> None:
+def test_picture_shows_the_tree() -> None:
     parts = picture()
     assert list(parts) == ["fingerprint/", "index/", "sourceprint/", "cli.py", "benchmarks/"]
     for part in ("fingerprint", "index", "sourceprint"):

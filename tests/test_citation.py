@@ -48,7 +48,7 @@ def test_the_keys_are_those_of_the_format() -> None:
     assert all(author.keys() == {"name"} for author in found["authors"])
 
 
-def test_it_says_what_the_package_says() -> None:
+def test_it_agrees_with_the_package() -> None:
     found = citation()
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert (found["title"].lower(), found["abstract"]) == (project["name"], project["description"])

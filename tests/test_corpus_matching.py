@@ -127,7 +127,7 @@ def test_a_track_finds_itself_and_no_other(lists: FolderCorpus, tracks: list[Tra
 
 @pytest.mark.slow
 @pytest.mark.parametrize("part", ["highscoremusic", "backbay-lounge"])
-def test_a_copy_of_what_is_found_is_named_and_no_residue_of_it_matched(
+def test_a_copy_of_a_match_is_named_and_no_residue_of_it_matched(
     lists: FolderCorpus, tmp_path: Path, part: str
 ) -> None:
     rate = 44_100
@@ -159,7 +159,7 @@ def test_a_copy_of_what_is_found_is_named_and_no_residue_of_it_matched(
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("on", "off"), [(1.2, 2.8), (2.0, 2.0), (3.0, 3.0), (4.0, 4.0)])
-def test_what_comes_and_goes_is_claimed_where_it_is_on(
+def test_intermittent_passages_are_claimed_where_audible(
     lists: FolderCorpus, tracks: list[TrackRow], catalogue: Snapshot, on: float, off: float
 ) -> None:
     """Two recordings of the catalogue in turn, and one with silence between."""

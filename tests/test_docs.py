@@ -141,5 +141,5 @@ def test_a_package_that_lists_its_modules_lists_them_all() -> None:
         ("`fingerprint.errors.nothing_such` `index.digest`", ["fingerprint.errors.nothing_such"]),
     ],
 )
-def test_what_is_not_there_is_noticed(text: str, stale: list[str]) -> None:
+def test_missing_files_are_noticed(text: str, stale: list[str]) -> None:
     assert stale_names(text) == stale

@@ -80,7 +80,7 @@ def masked(text: str) -> str:
 
 
 @pytest.mark.parametrize("name", ["match", "explain"])
-def test_a_command_of_the_readme_prints_what_it_shows(shell: Shell, name: str) -> None:
+def test_a_command_of_the_readme_prints_the_shown_output(shell: Shell, name: str) -> None:
     (block,) = blocks(README, name, "console")
     command, _, shown = block.partition("\n")
     assert command.startswith("$ ")
@@ -98,7 +98,7 @@ def test_python_of_the_readme_runs(shell: Shell) -> None:
     assert "Recording 7" in shell.run("python -", stdin=block)
 
 
-def test_a_label_finds_shows_and_proves_what_was_reused(done: tuple[Path, str]) -> None:
+def test_a_label_finds_shows_and_proves_reuse(done: tuple[Path, str]) -> None:
     demo, printed = done
     with (demo / "passages.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))

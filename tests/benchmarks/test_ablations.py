@@ -35,7 +35,7 @@ class TestVariants:
             assert one.against == ("" if one.name == DEFAULT else TRAINED if one.trained and one.name != TRAINED
                                    else DEFAULT), one  # fmt: skip
 
-    def test_values_are_other_than_what_ships(self) -> None:
+    def test_values_differ_from_the_shipped_ones(self) -> None:
         for one in variants(quick=False):
             for name, value in one.params:
                 assert getattr(Params(), name) != value, one
@@ -49,7 +49,7 @@ class TestVariants:
             assert isinstance(size, int)
             assert LayerSpec({}, size).dimension == size
 
-    def test_what_differs_in_the_limit_alone_is_searched_once(self) -> None:
+    def test_searches_that_differ_in_the_limit_alone_run_once(self) -> None:
         made = variants(quick=False)
         limits = [one for one in made if one.limit != LIMITS[0]]
         assert len(limits) == 3
@@ -92,7 +92,7 @@ def setting(tmp_path_factory: pytest.TempPathFactory) -> Setting:
 
 
 class TestRun:
-    def test_what_is_there_is_found_and_kept(self, setting: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_planted_passages_are_found_and_kept(self, setting: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
         ablation_run.open_setting(setting)
         default = Variant("", DEFAULT, against="")
         got = ablation_run.run_variant(default)
@@ -135,7 +135,7 @@ class TestRun:
 
 class TestMeasure:
     @pytest.mark.slow
-    def test_whole_run_trains_what_it_needs_once(
+    def test_whole_run_trains_each_projection_once(
         self, setting: Setting, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         def write_queries(
@@ -177,7 +177,7 @@ class TestMeasure:
         assert len(asked) == 2
         assert "no room" in as_text(ablations.PART, report)
 
-    def test_catalogue_holds_what_is_asked_for_and_others_of_all_sources(self) -> None:
+    def test_catalogue_holds_the_requested_recordings_and_others_of_all_sources(self) -> None:
         corpus = SyntheticCorpus(seconds=14.0)
         queries = [Query("q", "clean", "album07/track2", "album07", True)]
         rows = ablations._catalogue(corpus, queries, 9, 0)

@@ -104,7 +104,7 @@ class TestTraining:
         assert offset == pytest.approx(np.full(4, 3.0) @ matrix, rel=0.01, abs=0.05)
 
     @pytest.mark.slow
-    def test_same_seed_gives_the_same_bytes_and_says_what_it_was_trained_on(self, tmp_path: Path) -> None:
+    def test_same_seed_gives_the_same_bytes_and_names_the_training_data(self, tmp_path: Path) -> None:
         corpus = SyntheticCorpus(seconds=8.0)
         made = train_projection.train(corpus, 0, excerpts_per_track=1, jobs=1)
         assert made == train_projection.train(corpus, 0, excerpts_per_track=1, jobs=1)
@@ -118,7 +118,7 @@ class TestTraining:
         with np.load(io.BytesIO(made)) as arrays:
             assert sorted(arrays) == ["matrix", "offset", "sources"]
 
-    def test_projection_that_ships_says_what_it_was_trained_on(self) -> None:
+    def test_shipped_projection_names_its_training_data(self) -> None:
         assert train_projection.trained_on()
         assert load_projection(train_projection.SHIPPED).digest == shipped_digest()
         assert train_projection.SHIPPED.stat().st_size < 200_000

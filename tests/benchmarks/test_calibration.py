@@ -51,7 +51,7 @@ class TestReliability:
     def test_interval_of_a_count_is_that_of_garwood(self, count: int, low: float, high: float) -> None:
         assert count_interval(count) == pytest.approx((low, high), abs=1e-5)
 
-    def test_intervals_refuse_what_cannot_be(self) -> None:
+    def test_intervals_refuse_impossible_counts(self) -> None:
         assert share_interval(0, 0) == (0.0, 1.0)
         with pytest.raises(ParameterError, match=r"5 successes of 4 trials"):
             share_interval(5, 4)
@@ -66,7 +66,7 @@ class TestReliability:
         # Twelve events in one of three equal hours: (4/3 of) 64 + 16 + 16 = 144 over 12.
         assert design_effect([12, 0, 0], [1.0, 1.0, 1.0], binomial=False) == pytest.approx(12.0)
 
-    def test_interval_widens_with_what_recordings_share(self) -> None:
+    def test_interval_widens_with_shared_sources(self) -> None:
         alone = {f"r{i}": [0.05 if i < 10 else 1.0] for i in range(100)}
         shared = {f"r{i}": [0.05 if i < 1 else 1.0] * 10 for i in range(10)}
         one, other = (reliability(stated, [0.1])[0] for stated in (alone, shared))
@@ -374,7 +374,7 @@ class TestReport:
         json.dumps(batch, allow_nan=False)
 
     @pytest.mark.slow
-    def test_tables_figures_and_pictures_say_what_was_found(self, tmp_path: Path) -> None:
+    def test_tables_figures_and_pictures_show_the_findings(self, tmp_path: Path) -> None:
         report = hand_made()
         tables = {table.title: table for table in calibration_report.tables(report)}
         pieces = tables["Stated against observed: pieces of ten seconds"].rows

@@ -101,7 +101,7 @@ def test_plain_folder_takes_every_readable_file_and_names_the_others(plain: Path
     assert (corpus.noises, corpus.rooms, corpus.generated) == ((), (), ())
 
 
-def test_length_is_read_from_the_header_and_stereo_decoded_whatever_the_format(tmp_path: Path) -> None:
+def test_length_is_read_from_the_header_and_stereo_decoded_in_any_format(tmp_path: Path) -> None:
     write_m4a(tmp_path / "song.m4a", 2.0)
     seconds, why = probe(tmp_path / "song.m4a")
     assert seconds == pytest.approx(2.0, abs=0.3)
@@ -181,7 +181,7 @@ def test_lists_go_before_the_files_beside_them(plain: Path) -> None:
     assert len(corpus.music) == 1
 
 
-def test_what_is_no_corpus_is_refused_in_plain_words(tmp_path: Path, plain: Path) -> None:
+def test_a_folder_that_is_no_corpus_is_refused(tmp_path: Path, plain: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(CorpusError, match=r"holds no music\.tsv and no audio file; give a folder with one of them"):
         open_corpus(tmp_path / "empty")
@@ -198,7 +198,7 @@ def test_what_is_no_corpus_is_refused_in_plain_words(tmp_path: Path, plain: Path
         open_corpus(tmp_path / "torn")
 
 
-def test_catalogue_leaves_out_what_cannot_be_described_and_names_it(tmp_path: Path) -> None:
+def test_catalogue_leaves_out_and_names_recordings_without_descriptors(tmp_path: Path) -> None:
     folder = tmp_path / "music"
     folder.mkdir()
     soundfile.write(folder / "song.wav", synthesize(0, 3.0, sample_rate=11025), 11025)

@@ -263,7 +263,7 @@ def test_codecs_add_no_delay(sr: int, codec: Callable[[Samples, int], Samples]) 
     assert abs(int(np.argmax(correlation)) - (len(y) - 1)) <= 0.001 * sr
 
 
-def test_codecs_say_what_they_cannot_do() -> None:
+def test_codecs_name_their_limits() -> None:
     with pytest.raises(ParameterError, match="sr=10000: MP3 knows only 8000"):
         codecs.mp3(tone(440, 1.0, 10000), 10000, kbps=64)
     with pytest.raises(ParameterError, match="quality=12"):

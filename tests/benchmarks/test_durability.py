@@ -80,7 +80,7 @@ def test_power_cuts_cost_nothing() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_damage_is_found_and_refused_whatever_the_file(variant: str) -> None:
+def test_damage_is_found_and_refused_in_any_file(variant: str) -> None:
     rows = [row for damage in DAMAGES for row in run_damage(DamageTask(variant, damage, False, 2, 0))]
     assert len({row["file"] for row in rows}) == (12 if variant == "exact" else 16)
     for row in rows:
@@ -101,7 +101,7 @@ def test_damage_to_a_large_index_is_found_and_never_a_crash(damage: str) -> None
 
 
 @pytest.mark.usefixtures("unflushed")
-def test_a_check_notices_what_is_missing_altered_or_left(tmp_path: Path) -> None:
+def test_a_check_notices_missing_altered_and_leftover_files(tmp_path: Path) -> None:
     folder = tmp_path / "index"
     contents = make_index(folder, ADDITIONS)
     assert contents == {f"r{i}": i for i in range(6)}
@@ -172,7 +172,7 @@ def test_wrong_answers_are_told_from_right_ones(tmp_path: Path, monkeypatch: pyt
 
 
 @pytest.mark.usefixtures("unflushed")
-def test_indexes_to_be_damaged_are_what_they_are_called(tmp_path: Path) -> None:
+def test_indexes_to_be_damaged_have_their_named_features(tmp_path: Path) -> None:
     facts = {}
     for variant in VARIANTS:
         make_variant(tmp_path / variant, variant)
@@ -200,7 +200,7 @@ def test_an_index_can_count_as_large(tmp_path: Path) -> None:
 # --- what may be on the disk ------------------------------------------------------------------------------------------
 
 
-def test_changes_can_be_carried_out_and_lead_to_what_they_say(tmp_path: Path) -> None:
+def test_changes_can_be_applied_and_have_the_stated_effect(tmp_path: Path) -> None:
     with FileLayer(tmp_path, flush=False):
         folder = tmp_path / "index"
         contents = make_index(folder, ADDITIONS)
@@ -292,7 +292,7 @@ def test_a_faulty_disk_refuses_below_its_folder_alone(tmp_path: Path) -> None:
     assert disk.calls == 3  # patches are undone
 
 
-def test_phases_are_told_by_what_is_written() -> None:
+def test_phases_are_told_by_written_files() -> None:
     assert phase_of(Operation("create", "trees/recording-000002/tree.npy")) == "tree"
     assert phase_of(Operation("write", "manifest.json.tmp")) == "manifest"
     assert phase_of(Operation("delete", "segments/000001/keys.npy")) == "clean"

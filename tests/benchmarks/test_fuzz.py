@@ -111,7 +111,7 @@ def test_a_fuzzer_without_an_end_is_refused() -> None:
         Fuzzer(checked=True)
 
 
-def test_mutators_change_what_they_are_given_and_leave_it_alone() -> None:
+def test_mutators_return_changed_copies() -> None:
     chance = random.Random(0)
     tree = {"a": [1, 2.5, "x"], "b": {"c": None}}
     trees = {json_text(hostile_tree(chance, tree)) for _ in range(200)}

@@ -53,7 +53,7 @@ def test_a_batch_is_as_large_as_asked_for_and_the_same_every_time(tmp_path: Path
     assert 1 <= unreadable <= batch.n_bad  # of the others there is too little to search
 
 
-def test_rows_are_compared_without_what_differs_from_run_to_run(tmp_path: Path) -> None:
+def test_rows_are_compared_without_fields_that_vary_by_run(tmp_path: Path) -> None:
     def row(name: str, scan_id: str, status: str = "no_match") -> str:
         return json.dumps({"track": {"name": name}, "scan_id": scan_id, "timing_ms": {"search": 3}, "status": status})
 
@@ -66,7 +66,7 @@ def test_rows_are_compared_without_what_differs_from_run_to_run(tmp_path: Path) 
 
 
 @pytest.mark.parametrize(("differs", "failures"), [(False, 0), (True, 1)])
-def test_what_kills_change_is_a_failure(
+def test_an_index_changed_by_kills_is_a_failure(
     differs: bool, failures: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     starts: list[float | None] = []
@@ -104,7 +104,7 @@ def a_report(**changes: Any) -> dict[str, Any]:
     return {**report, **changes}
 
 
-def test_figures_say_what_was_promised_and_whether_it_is_kept() -> None:
+def test_figures_state_each_target_and_whether_it_is_met() -> None:
     met = {figure.name: figure.met for figure in figures(a_report())}
     assert [name for name, kept in met.items() if kept is False] == []
     assert met["scan of a batch, as fast as match"] is True

@@ -62,7 +62,7 @@ def test_place_of_a_piece_counts_from_where_it_was_cut() -> None:
     assert "place_error" not in judge([found], EXCERPT, SLOWER, 5.0, whole=False, in_order=False)
 
 
-def test_what_passes_no_threshold_is_known_but_not_found() -> None:
+def test_a_score_below_every_threshold_is_known_but_not_found() -> None:
     weak = match("a.ogg", segment((0.0, 5.0), (30.0, 35.0), score=21.0, rate=1.2))
     other = match("b.ogg", segment((0.0, 4.0), (3.0, 7.0), score=12.0, rate=LOOSEST / 2))
     noise = match("c.ogg", segment((0.0, 4.0), (3.0, 7.0), score=7.0, rate=LOOSEST * 2))
@@ -94,7 +94,7 @@ def test_duplicate_that_took_its_place_is_told() -> None:
     assert judge([weak], EXCERPT, SLOWER, in_order=True)["only_also_fits"] is False
 
 
-def test_second_source_is_neither_wrong_nor_what_was_drawn() -> None:
+def test_second_source_is_neither_wrong_nor_the_drawn_one() -> None:
     made = Made("", "made", end_seconds=10.0, also=("b.ogg",))
     second = match("b.ogg", segment((0.0, 9.0), (3.0, 12.0)))
     out = judge([second], EXCERPT, made, in_order=True)

@@ -204,7 +204,7 @@ class TestRunner:
         else:
             pytest.fail("the child of the program that was ended is still running")
 
-    def test_files_count_once_and_by_what_they_hold(self, tmp_path: Path) -> None:
+    def test_files_count_once_by_content(self, tmp_path: Path) -> None:
         (tmp_path / "a").write_bytes(b"x" * 5000)
         (tmp_path / "b").hardlink_to(tmp_path / "a")
         with (tmp_path / "sparse").open("wb") as file:
@@ -236,7 +236,7 @@ class TestAsk:
             wav(path, 0.1 * rng.standard_normal(4000))
         return paths
 
-    def test_stand_in_finds_what_is_there(self, queries: list[Path], tmp_path: Path) -> None:
+    def test_stand_in_finds_planted_passages(self, queries: list[Path], tmp_path: Path) -> None:
         peer = peer_adapters.audfprint(STAND_IN, PYTHON, dense=True)
         run = Runner(tmp_path, 60.0)
         peer.index(run, queries[:2])
@@ -329,7 +329,7 @@ class TestJudge:
         assert got["query_seconds"] == 2.0
         assert (got["index_seconds_per_hour"], got["index_bytes_per_hour"]) == (3.0, 50.0)
 
-    def test_own_decision_leaves_out_what_it_would_not_report(self) -> None:
+    def test_own_decision_leaves_out_unreported_matches(self) -> None:
         got = self.judged(("q0", "r1", 4.0), ("q3", "r0", 4.0), ("q4", "r0", 5.0), peer=peer_of(least_score=5.0))
         assert (got["false"], got["wrong"], got["highest_false"], got["least_score"]) == (1, 0, 5.0, 5.0)
 

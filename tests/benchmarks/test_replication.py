@@ -108,7 +108,7 @@ class TestRendering:
     CUTS = (Cut("a", 5.0, 4.0), Cut("b", 12.0, 6.0))
 
     @pytest.mark.parametrize("layered", [False, True])
-    def test_track_holds_what_its_truth_says(self, layered: bool) -> None:
+    def test_track_agrees_with_its_truth(self, layered: bool) -> None:
         y, pieces = splicing.render(Plan(0, 50.0, "clean", layered, 20.0, self.CUTS), Tones())
         assert y.shape == (20 * RATE_HZ,)
         half = FADE_SECONDS / 2
@@ -276,7 +276,7 @@ class TestReport:
         assert nothing["share_mean"] is nothing["boundary_median"] is nothing["share_interval"] is None
 
     @pytest.mark.slow
-    def test_tables_figures_and_pictures_say_what_was_found(self, tmp_path: Path) -> None:
+    def test_tables_figures_and_pictures_show_the_findings(self, tmp_path: Path) -> None:
         report = hand_made()
         tables = {table.title: table for table in replication_report.tables(report)}
         (quarter, other) = tables["By the share that is reused"].rows

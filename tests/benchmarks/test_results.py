@@ -67,7 +67,7 @@ def test_figures_have_sensible_digits(value: float | None, unit: str, text: str)
     assert shown(value, unit) == text
 
 
-def test_headline_table_holds_what_is_promised_and_whether_it_is_met() -> None:
+def test_headline_table_holds_each_target_and_whether_it_is_met() -> None:
     reports = {"alpha": a_report("alpha", found=99), "beta": a_report("beta")}
     assert headline_table(reports) == (
         "| figure | measured | how sure | target | met |\n"
@@ -137,7 +137,7 @@ def test_less_is_better_where_it_should_be() -> None:
     assert change(new, old) == ("+0.25 s", "worse")
 
 
-def test_overview_asks_what_each_part_answers_and_links_to_it() -> None:
+def test_overview_has_the_question_of_each_part_and_a_link() -> None:
     reports = {"gamma": a_report("gamma"), "alpha": a_report("alpha", quick=True)}
     pictures = {"gamma": [Picture("gamma.svg", "What gamma looks like."), Picture("more.svg", "More.")]}
     text = results_text(reports, {}, pictures, link="results/")
@@ -171,7 +171,7 @@ def test_long_tables_are_folded() -> None:
     assert results._table(Table("T", ("a", "b"), rows[:40]))[0].startswith("| a | b |")
 
 
-def test_data_are_described_with_what_is_missing() -> None:
+def test_data_are_described_with_missing_sources() -> None:
     report = a_report("alpha", elapsed_seconds=90.0)
     report["corpus"] = {"name": "mine", "recordings": 7, "hours": 1.5, "missing": ["a.wav", "b.wav"]}
     report["data"] = {
@@ -233,7 +233,7 @@ def test_pictures_of_one_name_are_refused(tmp_path: Path, monkeypatch: pytest.Mo
         ('{"part": "alpha", "format": 2}', "no report of the part alpha in format 1"),
     ],
 )
-def test_what_is_no_report_is_refused(tmp_path: Path, content: str, message: str) -> None:
+def test_a_file_that_is_no_report_is_refused(tmp_path: Path, content: str, message: str) -> None:
     (tmp_path / "alpha.json").write_text(content)
     with pytest.raises(SourceprintError, match=f"alpha.json: {message}"):
         write_results(tmp_path, tmp_path / "RESULTS.md")
@@ -269,7 +269,9 @@ def committed() -> dict[str, Report]:
 
 
 @pytest.mark.slow
-def test_committed_results_are_what_the_committed_reports_make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_committed_results_equal_those_of_the_committed_reports(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pytest.importorskip("matplotlib")
     reports = committed()
     pictures, left_out = results.draw(reports, tmp_path)

@@ -134,7 +134,7 @@ def test_two_sources_needs_a_passage_of_the_catalogue() -> None:
         condition.apply(y, SR, np.random.default_rng(0), Resources(SR))
 
 
-def test_conditions_say_what_cannot_be_judged() -> None:
+def test_conditions_name_cases_that_cannot_be_judged() -> None:
     assert [c.name for c in conditions() if not c.in_order] == ["reordered_2s", "reordered_1s"]
     assert [c.name for c in conditions() if c.partner] == ["two_sources"]
     assert {c.target for c in conditions("reworked")} == {None}

@@ -49,7 +49,7 @@ def other(name: str, rate: float) -> dict[str, Any]:
 # --- counting ---------------------------------------------------------------------------------------------------------
 
 
-def test_row_counts_what_was_found_and_leaves_out_what_makes_no_sense() -> None:
+def test_row_counts_found_trials_and_leaves_out_meaningless_ones() -> None:
     tried = [
         answer(cents_error=1.0),
         answer(cents_error=4.0, first=False, others=[other("y", 0.5), other("z", 50.0)]),
@@ -188,7 +188,7 @@ def report() -> Report:
     }
 
 
-def test_tables_say_what_was_found_against_what_was_promised(report: Report) -> None:
+def test_tables_compare_findings_with_targets(report: Report) -> None:
     made = {table.title: table for table in tables(report)}
     assert list(made)[:2] == [GROUPS["clean"], GROUPS["everyday"]]
     gsm = made[GROUPS["everyday"]].rows[0]

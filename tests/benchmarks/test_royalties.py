@@ -231,7 +231,7 @@ def test_time_of_the_last_month_is_compared_with_the_first(report: dict[str, Any
     assert (found.value, found.target, found.met) == (7.0 / 2.5, 1.2, False)
 
 
-def test_step_that_does_not_get_what_was_synthesised_says_so(tmp_path: Path) -> None:
+def test_step_without_the_synthesised_values_reports_it(tmp_path: Path) -> None:
     catalogue = Catalogue(20)
     write_rights(catalogue, tmp_path / "rights")
     (tmp_path / "rights" / "resourceparts.tsv").unlink()

@@ -63,7 +63,7 @@ def test_both_versions_of_one_result_are_the_same(tmp_path: Path, capsys: pytest
         ("excluded", True, "result[0].matches[0].segments[0].excluded: only after"),
     ],
 )
-def test_what_differs_is_named(
+def test_differences_are_named(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], field: str, value: object, line: str
 ) -> None:
     changed = json.loads(json.dumps(NEW))

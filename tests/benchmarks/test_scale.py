@@ -143,7 +143,7 @@ def report_of(sizes: tuple[int, ...]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def test_the_report_says_what_was_measured(tmp_path: Path) -> None:
+def test_the_report_lists_its_measurements(tmp_path: Path) -> None:
     report = report_of((10_000, 100_000))
     text = str([(table.title, table.rows) for table in PART.tables(report)])
     for words in ("1.90", "100 000", "75.0 %", "3/4", "1 (0.002)", "2 (2)", "1.00", "size ^ 0.00", "112 GB"):

@@ -235,7 +235,7 @@ class TestReport:
         assert got["index"].value == pytest.approx(2.8002)
         assert (got["peak memory"].value, got["peak memory"].met) == (650.0, False)
 
-    def test_tables_say_what_was_not_measured(self) -> None:
+    def test_tables_name_missing_measurements(self) -> None:
         tables = {table.title: table for table in speed_report.tables(hand_made())}
         formats = tables["Adding, x real time on one core"]
         assert list(formats.rows[0]) == ["mp3", "450", "900", "50", "60", "D"]
@@ -308,7 +308,7 @@ def wav_of(folder: Path) -> str:
     return str(path)
 
 
-def test_places_are_whole_whatever_the_folder_of_a_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_places_are_absolute_in_any_folder_of_a_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     job = Job(SyntheticCorpus(seconds=8.0), Path("cache"), options={"check": Path("a"), "words": "b"})
     assert job.cache == tmp_path / "cache"

@@ -69,7 +69,7 @@ def test_parts_that_are_named_run_in_their_order(tmp_path: Path, ran: list[str])
     assert "Not measured: there is no report `beta.json`." in (tmp_path / "out" / "RESULTS.md").read_text()
 
 
-def test_what_is_measured_is_not_measured_again(tmp_path: Path, ran: list[str]) -> None:
+def test_existing_measurements_are_reused(tmp_path: Path, ran: list[str]) -> None:
     first = bench(tmp_path, "alpha")
     ran.clear()
     again = bench(tmp_path)
@@ -202,7 +202,7 @@ def test_help_of_parts_shows_their_options(ran: list[str]) -> None:
     assert "--file FILE" in result.stdout
 
 
-def test_without_its_packages_it_runs_and_says_what_is_left_out(
+def test_without_its_packages_it_runs_and_names_the_omissions(
     tmp_path: Path, ran: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     find = importlib.util.find_spec
@@ -253,7 +253,7 @@ def test_each_part_gets_its_own_options_with_its_own_defaults(ran: list[str]) ->
         options_of(parts[0], parts[:1], words)
 
 
-def test_key_holds_what_a_report_depends_on(tmp_path: Path) -> None:
+def test_key_holds_the_inputs_of_a_report(tmp_path: Path) -> None:
     pairs = tmp_path / "pairs.tsv"
     pairs.write_text("one")
     job = Job(SyntheticCorpus(), tmp_path, options={"pairs": str(pairs)})

@@ -208,7 +208,7 @@ def test_pairs_are_counted_by_expectation_kind_and_split() -> None:
     assert [line["system"] for line in summary(rows(), "system")] == ["C", "C", "G"]
 
 
-def test_tables_show_shares_and_name_what_is_to_be_listened_to() -> None:
+def test_tables_show_shares_and_name_pairs_to_listen_to() -> None:
     report = a_report(rows(), missing={"files": ["gone.wav"], "pairs": ["C: gone.wav"]})
     by_kind, by_system, agreed, to_hear, others, every, missing = PART.tables(report)
     assert list(by_kind.rows[1]) == ["codec", "yes", "4", "2", "50", "15-85", "50", "15-85", "2", "1"]
@@ -288,7 +288,7 @@ def corpus(tmp_path: Path) -> FolderCorpus:
 
 
 @pytest.mark.slow
-def test_small_run_finds_what_is_kept_and_goes_on_where_it_was(
+def test_small_run_finds_kept_sources_and_resumes(
     corpus: FolderCorpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []

@@ -57,7 +57,7 @@ def test_too_little_music_is_refused() -> None:
 
 
 @pytest.mark.parametrize("kind", [*GAPS, *MIXED])
-def test_a_track_holds_what_its_truth_says(kind: str) -> None:
+def test_a_track_agrees_with_its_truth(kind: str) -> None:
     off = 0.0 if kind in MIXED[:2] else 2.0
     plan = TurnsPlan(3, "a", "" if kind in GAPS[:2] else "b", kind, 3.0, off, "clean", 12.0)
     y, pieces = render_turns(plan, Tones())

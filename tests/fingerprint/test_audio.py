@@ -104,7 +104,7 @@ def test_every_rate_comes_out_at_the_rate_asked_for(tmp_path: Path, rate_hz: int
     np.testing.assert_allclose(y[500:10500], expected[500:10500], atol=2e-3)
 
 
-def test_resampling_keeps_out_what_is_above_the_new_band(tmp_path: Path) -> None:
+def test_resampling_removes_frequencies_above_the_new_band(tmp_path: Path) -> None:
     path = write_soundfile(tmp_path / "a.wav", tone(1, frequency_hz=9000), subtype="FLOAT")
     assert np.abs(decode(path)[500:-500]).max() < 1e-3
 
@@ -125,7 +125,7 @@ def test_unusual_names(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.slow
-def test_same_samples_whatever_the_blocks(tmp_path: Path) -> None:
+def test_samples_do_not_depend_on_blocks(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     y = (0.1 * rng.standard_normal((44100 * 20, 2))).astype(np.float32)
     for container in ("WAV", "MP3", "OGG"):

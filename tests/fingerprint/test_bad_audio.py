@@ -335,7 +335,7 @@ def test_constant_offset(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("odd", [KeyError("s64"), ZeroDivisionError("division"), RuntimeError("layout"), TypeError()])
-def test_whatever_a_library_raises_is_an_error_of_the_file(
+def test_any_exception_of_a_library_is_an_error_of_the_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, odd: Exception
 ) -> None:
     def fail(*args: object) -> None:

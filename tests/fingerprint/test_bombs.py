@@ -34,7 +34,7 @@ def test_silence_without_end_is_refused(hasty: None, tmp_path: Path) -> None:
         list(TrackStreams(bomb, scales=(1.0,)).parts())
 
 
-def test_streams_share_what_a_file_may_last(hasty: None, tmp_path: Path) -> None:
+def test_streams_share_the_length_limit_of_a_file(hasty: None, tmp_path: Path) -> None:
     quiet = np.zeros(11025 * 8, np.float32)
     alone = write_streams(tmp_path / "one.mkv", [quiet])
     with open_audio(alone, stream=1) as stream:
@@ -47,7 +47,7 @@ def test_streams_share_what_a_file_may_last(hasty: None, tmp_path: Path) -> None
         list(stream.blocks())
 
 
-def test_a_size_beyond_what_ffmpeg_allocates_is_refused_as_one(tmp_path: Path) -> None:
+def test_a_size_beyond_the_limit_of_ffmpeg_is_refused(tmp_path: Path) -> None:
     header = struct.pack(">4sI4s4sI", b"FORM", 16_000, b"16SV", b"VHDR", 20)
     sound = struct.pack(">IIIHBBI", 0, 0, 0, 8000, 1, 0, 1 << 16)
     (tmp_path / "x.16sv").write_bytes(header + sound + struct.pack(">4sI", b"ANNO", 0xFFFFFFE7) + bytes(16_000))

@@ -123,7 +123,7 @@ def test_gain_changes_no_descriptor() -> None:
     np.testing.assert_allclose(louder, here, atol=1e-4)
 
 
-def test_the_mirrored_projection_describes_what_runs_backwards() -> None:
+def test_the_mirrored_projection_describes_reversed_audio() -> None:
     smooth, found = music()
     last = len(smooth) - 1
     backwards = Landmarks(last - found.frames, found.bins, found.prominence)
@@ -180,7 +180,7 @@ def npz(**arrays: NDArray[np.float32]) -> bytes:
         (npz(matrix=np.ones((4, 2), np.float32), offset=np.full(2, np.inf, np.float32)), "a finite .* needed"),
     ],
 )
-def test_what_is_no_projection_is_refused_by_name(tmp_path: Path, data: bytes, message: str) -> None:
+def test_a_file_that_is_no_projection_is_refused_by_name(tmp_path: Path, data: bytes, message: str) -> None:
     file = tmp_path / "odd.npz"
     file.write_bytes(data)
     with pytest.raises(ParameterError, match=r"odd\.npz.*" + message):

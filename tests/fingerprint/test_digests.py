@@ -57,7 +57,7 @@ def test_documents_for_people_keep_the_order_of_their_fields() -> None:
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf")])
-def test_what_is_no_number_in_json_is_refused(number: float) -> None:
+def test_invalid_json_numbers_are_refused(number: float) -> None:
     for written in (canonical_json, pretty_json):
         with pytest.raises(ValueError, match="Out of range float values"):
             written([number])

@@ -25,7 +25,7 @@ from index.storage.durable import write_chunks
         (errno.EIO, "Input/output error); see to the disk it is on"),
     ],
 )
-def test_the_remedy_follows_from_what_the_system_says(number: int, remedy: str) -> None:
+def test_the_remedy_follows_from_the_system_error(number: int, remedy: str) -> None:
     with pytest.raises(ParameterError) as caught, refusals("a\nb", ParameterError):
         raise OSError(number, os.strerror(number))
     assert str(caught.value) == f"a\\nb: cannot be read ({remedy}"
@@ -33,7 +33,7 @@ def test_the_remedy_follows_from_what_the_system_says(number: int, remedy: str) 
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
-def test_a_full_disk_says_what_is_safe(number: int) -> None:
+def test_a_full_disk_names_the_data_that_are_safe(number: int) -> None:
     with (
         pytest.raises(StorageFullError) as caught,
         refusals("out", ParameterError, "cannot be written", safe="the rest is safe"),

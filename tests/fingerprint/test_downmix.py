@@ -75,7 +75,7 @@ def test_six_channels_that_cancel(tmp_path: Path) -> None:
     st.integers(0, 2**32 - 1),
     st.sampled_from(["unrelated", "inverted", "mixed"]),
 )
-def test_downmix_does_what_its_rule_says(n_channels: int, n_samples: int, seed: int, kind: str) -> None:
+def test_downmix_follows_its_rule(n_channels: int, n_samples: int, seed: int, kind: str) -> None:
     rng = np.random.default_rng(seed)
     gains = rng.uniform(0, 2, (n_channels, 1))
     channels: NDArray[np.float32] = (rng.standard_normal((n_channels, n_samples)) * gains).astype(np.float32)

@@ -274,7 +274,7 @@ def test_files_are_named_and_resampled(tmp_path: Path) -> None:
     assert np.median(likeness(found.vectors[0, same], reference.vectors[0, best[same]])) > 0.95
 
 
-def test_what_was_odd_about_a_file_is_noted(tmp_path: Path) -> None:
+def test_oddities_of_a_file_are_noted(tmp_path: Path) -> None:
     file = tmp_path / "spoilt.wav"
     y = music(20.0).copy()
     y[5000:5003] = np.nan

@@ -83,7 +83,7 @@ def test_smoothing_is_the_mean_of_the_cells_that_exist(shape: tuple[int, int], h
     np.testing.assert_allclose(smoothed(x, *half), naive.box_smooth(x, *half), atol=1e-6)
 
 
-def test_smoothing_leaves_a_constant_alone_and_keeps_what_is_not_finite_where_it_was() -> None:
+def test_smoothing_keeps_constants_and_values_that_are_not_finite() -> None:
     flat = np.full((12, 9), FLAT, dtype=np.float32)
     np.testing.assert_allclose(smoothed(flat, 3, 2), flat, rtol=1e-6)
     spoilt = uniform((20, 15), 3)

@@ -168,7 +168,7 @@ def test_the_best_of_a_band_are_kept() -> None:
 # --- ranges, translations, gain ---------------------------------------------------------------------------------------
 
 
-def test_a_range_holds_what_the_whole_holds_there() -> None:
+def test_a_range_equals_that_part_of_the_whole() -> None:
     power = music(10.0)
     whole = landmarks_of(power, density=PARAMS.reference_density)
     block = quota_frames(PARAMS)

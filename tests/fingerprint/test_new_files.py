@@ -82,7 +82,7 @@ def test_a_hard_link_is_replaced_and_not_written_through(tmp_path: Path, theirs:
     assert untouched(theirs)
 
 
-def test_devices_and_what_is_open_already_are_written_to_directly(
+def test_devices_and_open_descriptors_are_written_to_directly(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     write(Path(os.devnull))
@@ -96,7 +96,7 @@ def test_devices_and_what_is_open_already_are_written_to_directly(
     assert stat.S_ISCHR(os.stat(os.devnull).st_mode)
 
 
-def test_what_a_killed_process_left_is_removed_and_nothing_else(tmp_path: Path, theirs: Path) -> None:
+def test_leftovers_of_a_killed_process_alone_are_removed(tmp_path: Path, theirs: Path) -> None:
     new_files._swept.clear()  # a folder of a test before this one may have had the same number
     (tmp_path / f".a.{HEX}.tmp").write_text("half")
     (tmp_path / f".a.{HEX[::-1]}.tmp").symlink_to(theirs / "a.txt")

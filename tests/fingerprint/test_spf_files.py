@@ -588,7 +588,7 @@ def test_two_files_of_one_stem_do_not_overwrite_each_other(made: Path, tmp_path:
     assert ids[0] == ids[1]
 
 
-def test_what_cannot_be_read_fails_and_the_others_are_made(made: Path, tmp_path: Path) -> None:
+def test_an_unreadable_file_fails_and_the_others_are_made(made: Path, tmp_path: Path) -> None:
     silence = write(tmp_path / "silence.wav", np.zeros(2 * RATE_HZ, np.float32))
     again = write(tmp_path / "again" / "silence.wav", np.zeros(2 * RATE_HZ, np.float32))
     spf, good = made / "prints" / "s1.spf", made / "music" / "s2.wav"

@@ -46,7 +46,7 @@ def test_memory_beyond_the_limit_costs_one_file(jobs: int, monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_what_libraries_print_stays_off_the_terminal(jobs: int, capfd: pytest.CaptureFixture[str]) -> None:
+def test_output_of_libraries_stays_off_the_terminal(jobs: int, capfd: pytest.CaptureFixture[str]) -> None:
     tasks = [(None, what) for what in ("terminal", "a")]
     assert [result for _, result in in_order(taking, tasks, jobs=jobs, failed=fate)] == ["terminal", "a"]
     assert capfd.readouterr() == ("", "")

@@ -127,7 +127,7 @@ FILLED = {
 }
 
 
-def test_a_new_licence_is_taken_once_it_is_filled_in_and_names_what_is_missing_until_then() -> None:
+def test_a_licence_template_is_taken_once_complete_and_names_missing_fields_before() -> None:
     text = new_licence()
     for empty, full in FILLED.items():
         with pytest.raises(RightsError, match=rf"(?m)^new\.toml: \S*{empty.split()[0]}\b"):

@@ -196,7 +196,7 @@ def test_a_list_that_cannot_be_read_is_refused_and_the_others_are_taken(tmp_path
     ]
 
 
-def test_what_comes_into_a_folder_meanwhile_is_told(tmp_path: Path) -> None:
+def test_files_that_arrive_during_a_scan_are_listed(tmp_path: Path) -> None:
     touch(tmp_path, "m/a.wav", "m/notes.txt", "b.wav")
     folders = Folders()
     paths = [str(tmp_path / "m"), str(tmp_path / "b.wav")]
@@ -221,7 +221,7 @@ def test_a_list_of_paths_that_is_given_as_audio_is_told_how_to_name_it(tmp_path:
     assert collect([tmp_path / name]).items == (Item(tmp_path / name),)
 
 
-def test_files_that_are_not_there_are_refused_where_only_what_is_there_is_wanted(tmp_path: Path) -> None:
+def test_missing_files_are_refused_where_existing_ones_are_required(tmp_path: Path) -> None:
     touch(tmp_path, "a.wav")
     inputs = present(collect([tmp_path / "a.wav", tmp_path / "gone.wav"]))
     assert inputs.items == (Item(tmp_path / "a.wav"),)

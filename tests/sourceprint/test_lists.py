@@ -127,7 +127,7 @@ def test_a_missing_list_is_an_error(tmp_path: Path) -> None:
 
 
 @given(st.lists(st.tuples(st.text(min_size=1), st.text()), min_size=1, max_size=5))
-def test_what_a_csv_writer_writes_is_read_back(
+def test_output_of_a_csv_writer_is_read_back(
     tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str]]
 ) -> None:
     import csv

@@ -88,7 +88,7 @@ def test_a_key_comes_back_from_its_files(tmp_path: Path, key: PrivateKey) -> Non
     assert sorted(entry.name for entry in path.parent.iterdir()) == ["tone.pem", "tone.pub"]
 
 
-def test_the_files_are_what_other_programs_read(tmp_path: Path, key: PrivateKey) -> None:
+def test_other_programs_read_the_files(tmp_path: Path, key: PrivateKey) -> None:
     assert load_pem_private_key((tmp_path / "keys" / "tone.pem").read_bytes(), None) is not None
     kind, _, name = (tmp_path / "keys" / "tone.pub").read_text().removesuffix("\n").split(" ")
     assert (kind, name) == ("sourceprint-ed25519", "tone")

@@ -79,7 +79,7 @@ def test_a_document_arrives_with_its_types() -> None:
         ('[main]\nword = "high"', "main: a high shelf needs a size; give one"),
     ],
 )
-def test_what_is_wrong_is_named_with_place_value_and_remedy(text: str, message: str) -> None:
+def test_faults_are_named_with_place_value_and_remedy(text: str, message: str) -> None:
     with pytest.raises(ParameterError) as caught:
         room(text)
     assert str(caught.value).startswith(f"a.toml: {message}")

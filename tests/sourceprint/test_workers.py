@@ -41,7 +41,7 @@ only_here.__module__ = "tests.no_such_module"
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_results_come_in_order_and_what_needs_no_work_in_its_place(jobs: int) -> None:
+def test_results_come_in_order_with_items_that_need_no_work(jobs: int) -> None:
     tasks = [(str(n), None if n % 4 == 0 else n + 100) for n in range(30)]
     expected = [(label, None if n is None else n + 10) for label, n in tasks]
     assert list(in_order(add_to_ten, iter(tasks), jobs=jobs, failed=failed)) == expected
@@ -88,7 +88,7 @@ def own_process(_: int) -> int:
     return os.getpid()
 
 
-def test_without_a_second_process_what_raises_is_contained_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_second_process_exceptions_are_contained(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
 
@@ -108,7 +108,7 @@ def test_without_a_second_process_what_raises_is_contained_all_the_same(monkeypa
     ("jobs", "task", "error"),
     [(1, "damaged index", IndexDamagedError), (1, "full disk", OSError), (2, "damaged index", IndexDamagedError)],
 )
-def test_what_would_hit_the_next_task_too_ends_the_run(jobs: int, task: str, error: type[Exception]) -> None:
+def test_a_fault_of_the_whole_run_ends_it(jobs: int, task: str, error: type[Exception]) -> None:
     with pytest.raises(error, match=r"is damaged|No space left"):
         list(in_order(ill_fated, [(None, "fine"), (None, task), (None, "good")], jobs=jobs, failed=fate))
 

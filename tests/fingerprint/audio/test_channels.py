@@ -108,7 +108,7 @@ def test_more_channels_are_refused(tmp_path: Path, n_channels: int) -> None:
         decode(path)
 
 
-def test_64_bit_integers_mean_what_16_bit_integers_do(tmp_path: Path) -> None:
+def test_64_bit_integers_scale_like_16_bit_integers(tmp_path: Path) -> None:
     y = np.stack([tone(1), tone(1, frequency_hz=880)])
     expected = decode(write_soundfile(tmp_path / "16.wav", y.T, subtype="PCM_16"))
     wav = write_channels(tmp_path / "64.wav", y, rate_hz=44100, container="wav", codec="pcm_s64le", layout="stereo")

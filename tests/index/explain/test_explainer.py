@@ -143,7 +143,7 @@ def test_a_clip_that_is_too_short_says_so_and_at_the_length_it_names_it_is_found
 
 
 @pytest.mark.parametrize("gain", [0.1, 0.15])
-def test_a_raised_limit_reports_what_it_is_said_to_and_a_lower_one_does_not(
+def test_the_stated_limit_reports_a_candidate_and_a_lower_one_does_not(
     catalogue: Snapshot, tmp_path: Path, gain: float
 ) -> None:
     y = buried(gain)
@@ -470,7 +470,7 @@ def explanation_of(*accounts: Account, thorough: str = "tried") -> Explanation:
     return Explanation(50, 2.0, 1.0, (0.7395, 1.3334), thorough, accounts)  # type: ignore[arg-type]
 
 
-def test_explanations_of_parts_keep_the_best_and_drop_what_is_reported_elsewhere() -> None:
+def test_explanations_of_parts_keep_the_best_and_drop_reported_ones() -> None:
     def close(name: str, score: float) -> Account:
         return Account(name, named=False, catalogue=attempt(score))
 
@@ -534,7 +534,7 @@ def test_the_text_of_an_explanation() -> None:
     ]
 
 
-def test_a_faint_passage_is_laid_beside_what_a_plain_copy_has() -> None:
+def test_a_faint_passage_is_compared_with_a_plain_copy() -> None:
     account = Account("a", Recording("a"), n_landmarks=200, catalogue=attempt(20.0), causes=("faint",))
     assert "40 % of the landmarks of the passage, where a plain copy has about 50 %" in " ".join(
         explanation_block(explanation_of(account)).split()

@@ -316,7 +316,7 @@ def test_while_a_live_lease_cannot_be_read_nothing_is_deleted(folder: Path) -> N
     assert parts(folder) == set(read_manifest(folder).parts())
 
 
-def test_repair_leaves_what_a_reader_holds(folder: Path) -> None:
+def test_repair_leaves_files_that_a_reader_holds(folder: Path) -> None:
     damaged = next((folder / "segments").glob("*/recordings.jsonl"))
     with Index.open(folder).lease():
         damaged.write_bytes(damaged.read_bytes()[:-1])
@@ -405,7 +405,7 @@ def music(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_a_scan_sees_one_state_whatever_happens_meanwhile(
+def test_a_scan_sees_one_state_despite_concurrent_changes(
     music: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, jobs: int
 ) -> None:
     index = shutil.copytree(music / "index", tmp_path / "index")

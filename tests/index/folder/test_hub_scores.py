@@ -83,7 +83,7 @@ def test_scores_of_recordings_like_all_others_are_near_one(tmp_path: Path) -> No
     assert (scores.bound < scores.score).all()
 
 
-def test_a_score_is_the_count_over_what_the_share_of_landmarks_explains(tmp_path: Path) -> None:
+def test_a_score_is_the_excess_over_the_share_of_landmarks(tmp_path: Path) -> None:
     view = with_a_hub(tmp_path / "index").snapshot().layer("recording")
     scores = hub_scores(view)
     counts = view.counts()
@@ -160,7 +160,7 @@ def _catalogue(path: Path) -> Snapshot:
     return index.snapshot()
 
 
-def test_drones_tones_and_clicks_are_no_hubs_by_what_they_are(tmp_path: Path) -> None:
+def test_drones_tones_and_clicks_are_no_hubs_by_nature(tmp_path: Path) -> None:
     snapshot = _catalogue(tmp_path / "index")
     scores = dict(zip((r.id for r in snapshot.recordings), hub_scores(snapshot.layer("recording")).score, strict=True))
     assert max(scores["drone"], scores["tones"], scores["clicks"]) < 2
@@ -318,7 +318,7 @@ def test_an_index_made_before_there_were_hubs_has_none(tmp_path: Path) -> None:
     assert index.snapshot().hub_factor(0) == 1.0
 
 
-def test_info_shows_hubs_and_says_what_is_done(tmp_path: Path) -> None:
+def test_info_shows_hubs_and_their_thresholds(tmp_path: Path) -> None:
     index = with_a_hub(tmp_path / "index")
     facts = index.info()
     (hub,) = facts["hubs"]

@@ -50,7 +50,7 @@ def live(view: LayerSnapshot) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 
 
 @pytest.mark.parametrize("exact_limit", [NEVER, ALWAYS])
-def test_what_was_added_is_found(tmp_path: Path, exact_limit: int) -> None:
+def test_added_recordings_are_found(tmp_path: Path, exact_limit: int) -> None:
     index = fill(tmp_path / "index", COUNTS, exact_limit=exact_limit)
     snapshot = index.snapshot()
     view = snapshot.layer("recording")
@@ -195,7 +195,7 @@ def test_an_id_is_taken_once(tmp_path: Path) -> None:
     assert ids(index.snapshot()) == list(COUNTS)
 
 
-def test_what_an_exception_interrupts_is_not_added(tmp_path: Path) -> None:
+def test_an_interrupted_addition_adds_nothing(tmp_path: Path) -> None:
     index = fill(tmp_path / "index", COUNTS)
     acknowledged: list[str] = []
     writer = index.writer(on_commit=acknowledged.extend, commit_landmarks=30)
@@ -446,7 +446,7 @@ def test_readers_never_see_a_half_written_state(tmp_path: Path) -> None:
     assert len(generations) > 3
 
 
-def test_opening_names_what_is_wrong(tmp_path: Path) -> None:
+def test_opening_names_the_fault(tmp_path: Path) -> None:
     with pytest.raises(IndexMissingError, match="no index here; add recordings to make one"):
         Index.open(tmp_path / "none")
     (tmp_path / "empty").mkdir()

@@ -289,7 +289,7 @@ def costs(name: str, damage: str) -> Collection[int]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("damage", ["bit flipped", "deleted"])
-def test_repair_makes_anew_what_follows_from_the_rest(sound: Path, tmp_path: Path, damage: str) -> None:
+def test_repair_rebuilds_derived_files(sound: Path, tmp_path: Path, damage: str) -> None:
     chance = random.Random(damage)
     right = Index.open(sound).snapshot()
     tree = right.manifest.layers["recording"].tree
@@ -375,7 +375,7 @@ def test_damage_is_never_passed_on_by_a_compaction(sound: Path, monkeypatch: pyt
 
 
 @pytest.mark.parametrize("exact_limit", [NEVER, ALWAYS])
-def test_damage_to_what_is_not_kept_is_healed_by_a_compaction(
+def test_damage_to_removed_recordings_is_healed_by_a_compaction(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, exact_limit: int
 ) -> None:
     monkeypatch.setattr(snapshots, "CHECK_ALL_BYTES", 0)
@@ -429,7 +429,7 @@ def test_only_large_files_may_go_unchecked(sound: Path) -> None:
     }
 
 
-def test_repair_keeps_what_is_sound_and_names_the_rest(sound: Path, tmp_path: Path) -> None:
+def test_repair_keeps_sound_recordings_and_names_the_rest(sound: Path, tmp_path: Path) -> None:
     folder = tmp_path / "index"
     bins = sorted(folder.rglob("bins.npy"))
     assert bins

@@ -145,7 +145,7 @@ def test_the_same_state_gives_the_same_bytes(index: Path, tmp_path: Path) -> Non
     assert (tmp_path / "a.tar").read_bytes() == (tmp_path / "b.tar").read_bytes()
 
 
-def test_the_archive_is_a_tar_of_what_the_manifest_names(index: Path, tmp_path: Path) -> None:
+def test_the_archive_is_a_tar_of_the_files_in_the_manifest(index: Path, tmp_path: Path) -> None:
     export_index(index, tmp_path / "a.tar")
     expected = contents(index)
     with tarfile.open(tmp_path / "a.tar") as tar:

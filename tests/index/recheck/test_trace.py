@@ -238,7 +238,7 @@ def altered(trace: Trace, change: Callable[[TracedPassage], TracedPassage]) -> T
     ],
     ids=["times", "descriptors", "reference", "others", "recording"],
 )
-def test_what_was_altered_gives_other_matches(
+def test_altered_audio_gives_other_matches(
     found: tuple[Scan, Trace], change: Callable[[TracedPassage], TracedPassage]
 ) -> None:
     scan, trace = found

@@ -152,7 +152,7 @@ def test_landmarks_that_are_not_free_are_not_used_again(laid: Laid) -> None:
     assert left.track_start_seconds == pytest.approx(whole.track_start_seconds, abs=0.1)
 
 
-def test_alignments_do_not_depend_on_what_was_aligned_before(laid: Laid) -> None:
+def test_alignments_do_not_depend_on_earlier_ones(laid: Laid) -> None:
     used = Aligner(laid.query, laid.layer)
     for aside in (3.0, -4.0, 0.0):
         used.align(laid.hypothesis(aside=aside))
@@ -162,7 +162,7 @@ def test_alignments_do_not_depend_on_what_was_aligned_before(laid: Laid) -> None
     assert np.array_equal(again.landmarks, fresh.landmarks)
 
 
-def test_an_alignment_keeps_what_it_found_when_the_aligner_goes_on(laid: Laid) -> None:
+def test_an_alignment_keeps_its_arrays_when_the_aligner_goes_on(laid: Laid) -> None:
     aligner = Aligner(laid.query, laid.layer)
     found = aligner.align(laid.hypothesis())
     assert found is not None

@@ -79,7 +79,7 @@ def test_ids_are_read_from_a_file(index: Index, tmp_path: Path, text: str) -> No
 
 
 @pytest.mark.parametrize("word", ["a", "", "id:", "tag:", "tag", "label:x"])
-def test_what_is_no_word_is_refused(word: str) -> None:
+def test_an_invalid_word_is_refused(word: str) -> None:
     with pytest.raises(ParameterError, match="must be id:ID, tag:TAG, or @FILE with one id per line"):
         Filter.parse([], [word])
 

@@ -49,7 +49,7 @@ def gathered(layer: LayerSnapshot, rows: NDArray[np.int64], similarity: NDArray[
 # --- gather_votes -----------------------------------------------------------------------------------------------------
 
 
-def test_votes_say_what_met_what(layer: LayerSnapshot) -> None:
+def test_votes_name_query_and_stored_landmark(layer: LayerSnapshot) -> None:
     rows, similarity = neighbours(4)
     rows[1, 0, 0], similarity[1, 0, 0] = 52, 0.9
     rows[0, 3, 1], similarity[0, 3, 1] = 60, 0.7
@@ -202,7 +202,7 @@ def test_votes_that_nobody_supports_plant_nothing() -> None:
     assert best_hypotheses(pair._replace(shifts=np.array([0.0, 9.0])), per_step=5) == []
 
 
-def test_slack_covers_what_lies_between_two_time_scales() -> None:
+def test_slack_covers_ratios_between_two_time_scales() -> None:
     for low, high in pairwise(SCALES):
         assert low * (1 + RATIO_SLACK) > high * (1 - RATIO_SLACK)
     for ratio in np.linspace(SCALES[0] * (1 - 0.8 * RATIO_SLACK), SCALES[-1] * (1 + 0.8 * RATIO_SLACK), 15):

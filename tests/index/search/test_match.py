@@ -301,9 +301,7 @@ def claimed(match: Match, spans: list[tuple[float, float]]) -> tuple[float, floa
     ("on", "off"), [(0.5, 0.5), (1.2, 0.8), (1.2, 2.8), (2.0, 2.0), (3.0, 3.0), (3.0, 1.0), (6.0, 6.0)]
 )
 @pytest.mark.parametrize("gap", ["silence", "music"])
-def test_what_is_switched_on_and_off_is_claimed_where_it_is_on(
-    catalogue: Snapshot, on: float, off: float, gap: str
-) -> None:
+def test_switched_passages_are_claimed_where_audible(catalogue: Snapshot, on: float, off: float, gap: str) -> None:
     y, spans = switched(excerpt(5, 12.0, 24.0), on, off, other(202)[: 24 * RATE] if gap == "music" else 0.0)
     result = search(y, catalogue)
     if on < 1 and not result.matches:
@@ -481,7 +479,7 @@ def test_a_part_that_starts_later_gives_the_same_passages_later(catalogue: Snaps
 
 @pytest.mark.slow
 @pytest.mark.parametrize("tempo", [0.6, 1.45])
-def test_thorough_finds_what_lies_beyond_the_standard_range(catalogue: Snapshot, tempo: float) -> None:
+def test_thorough_finds_copies_beyond_the_standard_range(catalogue: Snapshot, tempo: float) -> None:
     slow, begins, ends = between_strangers(phase_vocoder(excerpt(8, 15.0, 12.0), RATE, tempo))
     found = one_segment(search(slow, catalogue, THOROUGH), "song8")
     assert found.track_start_seconds == pytest.approx(begins, abs=0.9)
@@ -504,7 +502,7 @@ def test_allowing_fewer_false_matches_only_takes_away(catalogue: Snapshot) -> No
         assert all(s.false_per_1000h <= limit for match in result.matches for s in match.passages)
 
 
-def test_what_is_near_the_limit_changes_no_match(catalogue: Snapshot) -> None:
+def test_near_limit_passages_change_no_match(catalogue: Snapshot) -> None:
     y, *_ = between_strangers(excerpt(3, 20.0, 1.5), before=4.0, after=4.0)
     query = query_of(y)
     for limit in (1.0, 1e-5):

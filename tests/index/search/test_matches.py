@@ -64,7 +64,7 @@ def test_pitch_and_time_that_move_together_are_speed(ratio: float) -> None:
 
 
 @given(st.floats(0.5, 2.0), st.floats(-1300, 1300))
-def test_speed_tempo_and_pitch_together_give_what_was_measured(ratio: float, cents: float) -> None:
+def test_speed_tempo_and_pitch_together_give_the_measured_values(ratio: float, cents: float) -> None:
     t = Transformation.of_line(ratio, cents)
     assert t.speed_percent * t.tempo_percent / 1e4 == pytest.approx(ratio)
     assert t.heard_cents == pytest.approx(t.pitch_cents + 1200 * math.log2(t.speed_percent / 100))
@@ -119,7 +119,7 @@ def test_no_parts_are_an_empty_result() -> None:
     assert in_sequence([]) == MatchResult((), 0, 0, 0.0, 0, 0)
 
 
-def test_what_is_near_the_limit_goes_on_over_a_cut_too() -> None:
+def test_near_limit_passages_continue_over_a_cut() -> None:
     parts = [result(match("a", segment(0, 10, reference=20))), result(match("a", segment(10, 14, reference=30)))]
     near = [replace(part, matches=(), near=part.matches) for part in parts]
     assert in_sequence(near).matches == ()

@@ -179,7 +179,7 @@ def test_an_overlap_in_text_names_each_pair_once() -> None:
 # The commands.
 
 
-def test_add_says_what_overlaps_with_what_and_not_twice(tmp_path: Path) -> None:
+def test_add_names_each_overlap_once(tmp_path: Path) -> None:
     whole = np.concatenate([music(1, 20.0), music(2, 20.0)])
     write(tmp_path / "m" / "whole.wav", whole)
     write(tmp_path / "m" / "copy.wav", whole)

@@ -51,7 +51,7 @@ def test_it_goes_on_for_half_a_second_at_most(n: int) -> None:
     assert ends_of(one, [one], HEARD, LONG) == pytest.approx((19.5, 40.5))
 
 
-def test_it_does_not_go_beyond_what_was_heard() -> None:
+def test_it_does_not_exceed_the_audible_part() -> None:
     one = passage(20.0, 40.0)
     assert ends_of(one, [one], (19.9, 40.2), LONG) == pytest.approx((19.9, 40.2))
 

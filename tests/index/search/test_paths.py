@@ -54,7 +54,7 @@ def test_tangents_of_a_sweep_meet_halfway_between_the_places_where_they_touch() 
     ]
 
 
-def test_a_stronger_line_beside_it_keeps_the_track_and_the_weaker_what_sticks_out() -> None:
+def test_a_stronger_line_keeps_the_overlap_and_the_weaker_the_rest() -> None:
     strong = line(5.0, 10.0, at=30.0, score=90.0)
     assert cut(strong, line(3.0, 11.0, at=28.2)) == [[(5.0, 10.0)], [(3.0, 5.0), (10.0, 11.0)]]
     assert cut(line(6.0, 10.1, at=31.2), strong) == [[], [(5.0, 10.0)]]  # a sliver is no passage

@@ -77,7 +77,7 @@ def test_a_loop_within_other_music_is_claimed_where_it_is_played(catalogue: Snap
     assert 5.0 < match.track_seconds < 8.5
 
 
-def test_what_repeats_itself_and_plays_on_is_one_passage(catalogue: Snapshot, tmp_path: Path) -> None:
+def test_a_passage_that_repeats_and_plays_on_is_one(catalogue: Snapshot, tmp_path: Path) -> None:
     """A recording that is one loop of two seconds, played once from its start to its end."""
     looped = np.tile(cut(1, 9.0, 2.0), 10)
     index = Index.create(tmp_path / "index", layer_specs())

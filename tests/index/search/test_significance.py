@@ -133,7 +133,7 @@ def test_a_longer_query_has_more_chances_at_the_same_threshold() -> None:
     assert short.p_false(rare) == pytest.approx(1e-8, rel=1e-7)
 
 
-def test_nothing_is_claimed_beyond_what_a_tail_can_show() -> None:
+def test_no_probability_is_claimed_beyond_the_fitted_tail() -> None:
     model = fit()
     assert model.p_false(1e9) == LEAST_P > 0
     assert model.false_per_1000h(1e9) == LEAST_FALSE_PER_1000H > 0

@@ -19,7 +19,7 @@ def result(score: float, *beside: str, late: float = 0.0) -> MatchResult:
     return MatchResult((Match(Recording("r"), "recording", (passage,)),), 400, 20, 30.0, 0.0, 0.0)
 
 
-def test_one_passage_in_two_streams_names_what_fits_in_either() -> None:
+def test_one_passage_in_two_streams_names_alternatives_of_either() -> None:
     (match,) = in_streams({1: result(100.0, "a", "b"), 2: result(200.0, "b", "c", late=0.2)}).matches
     (passage,) = match.passages
     assert (passage.score, set(passage.streams)) == (200.0, {1, 2})
@@ -27,7 +27,7 @@ def test_one_passage_in_two_streams_names_what_fits_in_either() -> None:
     assert [other.recording.id for other in passage.alternatives] == ["b", "c", "a"]
 
 
-def test_what_is_near_the_limit_is_told_of_all_streams_and_never_beside_a_match_of_it() -> None:
+def test_near_limit_passages_of_all_streams_exclude_matched_recordings() -> None:
     near = replace(result(20.0), matches=(), near=result(20.0).matches)
     whole = in_streams({1: near, 2: replace(near, near=result(25.0).matches)})
     assert whole.matches == ()

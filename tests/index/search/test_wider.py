@@ -171,7 +171,7 @@ def match(name: str, seconds: float, ratio: float = 1.0, also_fits: tuple[str, .
     return Match(Recording(name, duration_ms=60_000), "recording", (passage,))
 
 
-def test_only_what_lies_beyond_the_outermost_scales_calls_for_a_wider_search() -> None:
+def test_only_lines_beyond_the_outermost_scales_call_for_a_wider_search() -> None:
     for ratio, edge in ((1.0, False), (0.8, False), (1.25, False), (0.76, True), (1.31, True)):
         assert at_the_edge(result_of(match("a", 9.0), match("b", 9.0, ratio)), STANDARD.scales) == edge
     assert not at_the_edge(result_of(), STANDARD.scales)

@@ -309,7 +309,7 @@ def test_a_stranger_finds_every_descriptor_in_the_list_that_the_tree_says(strang
 
 
 @pytest.mark.parametrize("nprobe", [1, 4, 64])
-def test_a_stranger_finds_what_the_index_finds(stranger: Stranger, nprobe: int) -> None:
+def test_a_stranger_finds_the_matches_of_the_index(stranger: Stranger, nprobe: int) -> None:
     view = Index.open(SAMPLE).snapshot().layer("recording")
     rows, similarity = view.search(queries(), 3, nprobe=nprobe)
     for query, ours, estimates in zip(queries(), rows.tolist(), similarity.tolist(), strict=True):
@@ -318,7 +318,7 @@ def test_a_stranger_finds_what_the_index_finds(stranger: Stranger, nprobe: int) 
         assert [value for _, value in found] == pytest.approx(estimates[: len(found)], abs=1e-5)
 
 
-def test_a_stranger_finds_what_the_index_finds_in_an_exact_layer(stranger: Stranger) -> None:
+def test_a_stranger_finds_the_matches_of_the_index_in_an_exact_layer(stranger: Stranger) -> None:
     view = Index.open(SAMPLE).snapshot().layer("composition")
     vectors = np.concatenate([part[3].astype(np.float32) for part in stranger.landmarks("composition") if len(part[0])])
     rows, similarity = view.search(queries(), 1)

@@ -85,7 +85,7 @@ def test_ranges_are_read(text: str, ranges: Ranges) -> None:
 @pytest.mark.parametrize(
     "text", ["5", "a-b", "5-", "-5", "1:5-2:00", "1-2-3", "1.2345-2", "1:00:5-2:00:00", "-1-2", "1e3-2e3"]
 )
-def test_what_is_no_range_is_refused(text: str) -> None:
+def test_an_invalid_range_is_refused(text: str) -> None:
     with pytest.raises(ParameterError, match="must be START-END, each in seconds, m:ss or h:mm:ss"):
         parse_ranges(text)
 
@@ -127,7 +127,7 @@ def test_ranges_end_with_the_recording() -> None:
 
 
 @pytest.mark.parametrize("tag", ["", "a|b", "a,b", "a\n", " a", "x" * 65])
-def test_what_is_no_tag_is_refused(tag: str) -> None:
+def test_an_invalid_tag_is_refused(tag: str) -> None:
     with pytest.raises(ParameterError, match="must be 1 to 64 printable characters"):
         normalised_tags([tag])
 
@@ -201,7 +201,7 @@ def test_a_removed_recording_loses_its_amendment_and_leftovers_are_deleted(tmp_p
     assert index.info()["tags"] == {"x": 1}
 
 
-def test_what_waits_to_be_committed_can_be_amended(tmp_path: Path) -> None:
+def test_uncommitted_recordings_can_be_amended(tmp_path: Path) -> None:
     index, twin = Index.create(tmp_path / "a", LAYERS), Index.create(tmp_path / "b", LAYERS)
     with index.writer() as writer:
         writer.add(Recording("a"), {"recording": landmarks(5, 0)})
@@ -212,7 +212,7 @@ def test_what_waits_to_be_committed_can_be_amended(tmp_path: Path) -> None:
     assert amendments(index.path) == []
 
 
-def test_only_what_is_said_of_a_recording_is_amended(tmp_path: Path) -> None:
+def test_only_the_given_fields_of_a_recording_are_amended(tmp_path: Path) -> None:
     index = fill(tmp_path / "index", {"a": 10})
     with index.writer() as writer:
         with pytest.raises(ParameterError, match="only title, artists, ISRC, tags and excluded ranges can be amended"):
@@ -252,7 +252,7 @@ def test_a_full_disk_leaves_the_facts_as_they_were(tmp_path: Path, monkeypatch: 
     assert index.snapshot().by_id("a").tags == ("x", "y")
 
 
-def test_info_is_that_of_all_recordings_parsed_whatever_their_texts_say(tmp_path: Path) -> None:
+def test_info_equals_that_of_all_parsed_recordings_with_any_text(tmp_path: Path) -> None:
     index = Index.create(tmp_path / "index", {"duration_ms": LAYERS["recording"]})
     forged = '"duration_ms":9,"tags":["forged"],"excluded":[[0,9]]'
     with index.writer() as writer:
@@ -295,7 +295,7 @@ def test_a_line_may_lack_tags_or_ranges_and_not_have_others() -> None:
         recording_from_json(json.dumps(whole).encode())
 
 
-def test_a_reader_keeps_what_it_opened(tmp_path: Path) -> None:
+def test_a_reader_keeps_its_state(tmp_path: Path) -> None:
     index = fill(tmp_path / "index", {"a": 10})
     change_tags(index, ["a"], added=["x"])
     before = Index.open(index.path).snapshot()

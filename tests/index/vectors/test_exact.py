@@ -26,7 +26,7 @@ def test_exact_search_equals_plain_search(n: int, k: int) -> None:
 
 @pytest.mark.parametrize("n", [0, 1, 9, 500])
 @pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
-def test_a_filter_leaves_what_plain_search_finds_among_the_usable(n: int, share: float) -> None:
+def test_a_filter_keeps_the_usable_results_of_plain_search(n: int, share: float) -> None:
     vectors, queries = unit_vectors(n, 3), unit_vectors(20, 4)
     rows = np.arange(n, dtype=np.int64) * 3 + 7
     usable = np.random.default_rng(5).random(3 * n + 8) < share
@@ -49,14 +49,14 @@ def test_no_query_has_no_neighbours() -> None:
     assert found.shape == similarity.shape == (0, 3)
 
 
-def test_best_first_puts_what_is_missing_last() -> None:
+def test_best_first_puts_missing_values_last() -> None:
     similarity = np.array([[-np.inf, 0.2, 0.2, 0.9]], dtype=np.float32)
     rows, ordered = best_first(np.array([[-1, 9, 4, 6]]), similarity, 4)
     assert rows.tolist() == [[6, 4, 9, -1]]
     assert ordered[0, 3] == -np.inf
 
 
-def test_k_means_gives_means_of_what_is_nearest_to_them() -> None:
+def test_k_means_gives_means_of_their_nearest_rows() -> None:
     vectors = (np.repeat(unit_vectors(8, 6), 40, axis=0) + 0.01 * unit_vectors(320, 7)).astype(np.float32)
     centroids = kmeans(vectors, 8)
     assert centroids.shape == (8, 64)

@@ -162,7 +162,7 @@ def test_a_search_ends_with_the_list_in_which_enough_was_weighed() -> None:
     assert short != scanned(8, n=400, words=1, n_lists=8, k=3, most_codes=1 << 20)
 
 
-def test_what_was_removed_does_not_count_as_weighed() -> None:
+def test_removed_recordings_do_not_count_as_weighed() -> None:
     for seed in range(5):
         scanned(seed, n=400, words=1, n_lists=8, k=3, most_codes=60, gone=0.5)
 
@@ -173,7 +173,7 @@ def test_fewer_codes_than_wanted_are_all_found(n: int) -> None:
     assert [len(line) for line in found] == [n] * 7
 
 
-def test_a_scan_adds_to_what_other_segments_gave() -> None:
+def test_a_scan_adds_to_the_results_of_other_segments() -> None:
     codes = random_codes(30, 1, 10)
     planes = naive.bit_planes(np.random.default_rng(11).integers(-8, 8, (3, 64)))
     bounds, usable, weights = np.array([0, 30]), np.ones(1, np.bool_), np.empty(_list_kernels.CHUNK, np.int32)

@@ -129,7 +129,7 @@ def test_more_queries_than_a_batch_are_all_answered(tree: Tree, monkeypatch: pyt
 
 
 @pytest.mark.slow
-def test_search_in_lists_finds_what_plain_search_finds(tree: Tree) -> None:
+def test_search_in_lists_agrees_with_plain_search(tree: Tree) -> None:
     vectors = clustered(3000, 9)
     source = np.random.default_rng(10).integers(0, 3000, 300)
     queries = normalised(vectors[source] + 0.02 * np.random.default_rng(11).normal(size=(300, 64)))
@@ -273,7 +273,7 @@ def test_a_list_is_compared_with_its_checksum_once(tree: Tree, monkeypatch: pyte
     assert len(calls) == len(set(calls)) == np.count_nonzero(parts.checked) > 16
 
 
-def test_rows_that_the_segment_does_not_have_are_refused_whatever_the_checksum_says(tree: Tree) -> None:
+def test_rows_beyond_the_segment_are_refused_despite_a_valid_checksum(tree: Tree) -> None:
     vectors = clustered(600, 23)
     sound = lists_of(codes_of(vectors), tree)
     rows = sound.rows.copy()

@@ -194,7 +194,9 @@ def test_samples_are_those_of_a_wav_file_of_floats(label: sourceprint.Catalogue,
         ("", None, "is an empty path"),
     ],
 )
-def test_what_is_no_audio_is_refused_by_name(label: sourceprint.Catalogue, audio: Any, rate: Any, message: str) -> None:
+def test_files_that_are_no_audio_are_refused_by_name(
+    label: sourceprint.Catalogue, audio: Any, rate: Any, message: str
+) -> None:
     with pytest.raises(sourceprint.ParameterError, match=message):
         label.match(audio, sample_rate=rate)
 
@@ -210,7 +212,7 @@ def test_audio_that_cannot_be_searched_raises_and_never_passes_for_no_match(labe
         label.match(np.zeros(5 * RATE_HZ), sample_rate=RATE_HZ)
 
 
-def test_what_a_scan_cannot_use_is_warned_of(label: sourceprint.Catalogue, tmp_path: Path) -> None:
+def test_a_scan_warns_of_unusable_results(label: sourceprint.Catalogue, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.warns(sourceprint.InputWarning, match="a folder without audio"), in_this_process():
         (missing,) = label.scan([tmp_path / "empty", tmp_path / "nowhere.wav"])

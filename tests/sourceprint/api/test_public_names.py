@@ -47,7 +47,7 @@ def test_every_error_of_the_product_is_at_the_top() -> None:
     assert all(issubclass(getattr(sourceprint, name), sourceprint.SourceprintError) for name in errors)
 
 
-def test_methods_say_what_they_return_take_and_raise() -> None:
+def test_methods_document_results_arguments_and_errors() -> None:
     methods: list[Callable[..., Any]]
     methods = [one for name, one in inspect.getmembers(sourceprint.Catalogue, inspect.isfunction) if name[0] != "_"]
     functions: list[Callable[..., Any]]

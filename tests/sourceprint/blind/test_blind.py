@@ -173,7 +173,7 @@ def test_the_same_index_terms_and_secret_give_the_same_file(made: Path, tmp_path
         assert tar.getnames()[:2] == ["grant.json", "manifest.json"]
 
 
-def test_what_a_killed_export_left_is_cleared_by_the_next(made: Path, tmp_path: Path) -> None:
+def test_leftovers_of_a_killed_export_are_cleared_by_the_next(made: Path, tmp_path: Path) -> None:
     left = tmp_path / ".b.tar.0123456789abcdef.tmp"
     (left / "new" / "segments" / "000001").mkdir(parents=True)
     (left / "new" / "grant.json").write_text("half of")
@@ -327,7 +327,7 @@ def test_no_field_of_the_grant_can_change_unnoticed(
 @pytest.mark.parametrize(
     "data", [b"", b"[]", b"{}", b"{" * 10_000, b'{"schema": "sourceprint/blind-grant/2"}', b"\xff"]
 )
-def test_what_is_no_grant_is_refused(made: Path, data: bytes) -> None:
+def test_a_file_that_is_no_grant_is_refused(made: Path, data: bytes) -> None:
     with pytest.raises(GrantError, match=r"grant\.json is (no grant|of schema)"):
         parse_grant(data)
     with pytest.raises(GrantError, match="is no grant, or was altered"):
@@ -507,7 +507,7 @@ def test_an_empty_file_has_nothing_to_reveal(tmp_path: Path) -> None:
     assert b"".join(reveal_file(tmp_path / "r.jsonl", revealer())) == b""
 
 
-def test_what_is_no_json_is_refused(tmp_path: Path) -> None:
+def test_invalid_json_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "r.jsonl"
     path.write_text('{"a": 1}\nblind- no json\n')
     with pytest.raises(EvidenceError, match=r"r\.jsonl, line 2: is no JSON"):

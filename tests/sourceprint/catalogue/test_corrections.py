@@ -129,7 +129,7 @@ def test_tokens_of_a_former_id_are_revealed_as_the_id_of_now(index: Index) -> No
     assert (revealed["recording_id"], revealed["title"]) == ("B1", "Two")
 
 
-def test_tags_change_with_and_after_a_rename_whatever_the_order(index: Index) -> None:
+def test_tags_change_with_and_after_a_rename_in_any_order(index: Index) -> None:
     from sourceprint.catalogue.annotations import change_tags
 
     change_tags(index, ["b"], added=["sync"])
@@ -156,7 +156,7 @@ def test_tags_change_with_and_after_a_rename_whatever_the_order(index: Index) ->
         ),
     ],
 )
-def test_what_cannot_be_corrected_changes_nothing(
+def test_a_refused_correction_changes_nothing(
     index: Index, corrections: list[Correction], error: type[Exception], message: str
 ) -> None:
     before = index.snapshot().manifest
@@ -173,7 +173,7 @@ def test_a_manifest_with_a_chain_of_names_is_refused(index: Index) -> None:
         Index.open(index.snapshot().folder)
 
 
-def test_a_sheet_says_what_is_right(index: Index, tmp_path: Path) -> None:
+def test_a_sheet_shows_the_right_answer(index: Index, tmp_path: Path) -> None:
     sheet = tmp_path / "right.csv"
     sheet.write_text(
         "File,Track Title,ISRC,New ID\nm/a.wav,One,QZAAA2600001,A1\nm/b.wav,,QZAAA2600002,\n", encoding="utf-8"

@@ -443,7 +443,7 @@ def refused(index: Path, prepared: Path, message: str, *, but: tuple[str, ...] =
     assert run(*words["remove"], index=index).exit_code in (2, 5)
 
 
-def test_the_wave_files_of_these_tests_are_what_they_claim(tmp_path: Path) -> None:
+def test_the_wave_files_of_these_tests_match_their_headers(tmp_path: Path) -> None:
     data = lying_header(tmp_path).read_bytes()
     assert struct.unpack("<I", data[40:44])[0] == 10 * (len(data) - 44)
     assert truncated_flac(tmp_path).stat().st_size < write(tmp_path / "whole.flac", music(PIECE)).stat().st_size

@@ -141,7 +141,7 @@ def test_the_report_of_the_gate_is_revealed_too(
     assert json.loads(revealed.stdout) == json.loads(plain)
 
 
-def test_reveal_counts_what_it_cannot_resolve(made: Path, tmp_path: Path) -> None:
+def test_reveal_counts_unresolved_recordings(made: Path, tmp_path: Path) -> None:
     token = "blind-0123456789abcdef-" + "a" * 26
     (tmp_path / "r.jsonl").write_text(json.dumps({"matches": [{"recording_id": token}]}) + "\n")
     options = (tmp_path / "r.jsonl", "--keys", made / "label")
@@ -273,7 +273,7 @@ def test_info_says_whose_index_it_is_for_whom_and_until_when(made: Path, tone: N
     assert "grant" not in json.loads(run("info", "--json", index=made / "index").stdout)
 
 
-def test_blind_exports_ask_for_what_they_need(made: Path, tmp_path: Path) -> None:
+def test_blind_exports_ask_for_their_options(made: Path, tmp_path: Path) -> None:
     for words, message in [
         (("--blind",), "--blind needs --licensee, --licensee-key, --expires too"),
         (("--licensee", "Tone"), "--licensee goes with --blind"),

@@ -109,7 +109,7 @@ def test_no_key_is_made_unasked_and_the_only_one_signs(made: Path, tmp_path: Pat
         (("NONE", "song"), "no such folder; give the folder that a scan wrote"),
     ],
 )
-def test_evidence_of_what_cannot_be_meant_is_a_usage_error(
+def test_evidence_of_an_impossible_input_is_a_usage_error(
     made: Path, keys: Path, tmp_path: Path, words: tuple[str, str], message: str
 ) -> None:
     result = run("evidence", made.with_name(words[0]), words[1], "-o", tmp_path / "case.zip", "--keys", keys)
@@ -123,7 +123,7 @@ def test_no_key_is_made_for_a_file_that_is_not_there(made: Path, tmp_path: Path)
     assert not (tmp_path / "user-data").exists()
 
 
-def test_what_is_there_is_replaced_only_by_force(made: Path, keys: Path, tmp_path: Path) -> None:
+def test_an_existing_file_is_replaced_only_by_force(made: Path, keys: Path, tmp_path: Path) -> None:
     case = tmp_path / "case.zip"
     case.write_text("mine")
     command = ("evidence", made, "song", "-o", case, "--keys", keys, "--quiet")
@@ -140,7 +140,7 @@ def case(made: Path, keys: Path, tmp_path: Path) -> Path:
     return tmp_path / "case.zip"
 
 
-def test_a_changed_case_exits_with_6_and_names_what_is_wrong(case: Path) -> None:
+def test_a_changed_case_exits_with_6_and_names_the_fault(case: Path) -> None:
     members = dict(open_archive(case.read_bytes(), name="case").members)
     members[RESULT] = members[RESULT].replace(b'"recording_id": "s1"', b'"recording_id": "s2"')
     case.write_bytes(pack(members))
@@ -154,7 +154,7 @@ def test_a_changed_case_exits_with_6_and_names_what_is_wrong(case: Path) -> None
     )
 
 
-def test_a_truncated_case_exits_with_6_and_what_is_none_with_2(case: Path) -> None:
+def test_a_truncated_case_exits_with_6_and_another_file_with_2(case: Path) -> None:
     case.write_bytes(case.read_bytes()[:-100])
     result = run("verify", case)
     assert result.exit_code == 6

@@ -63,7 +63,7 @@ def test_a_line_per_file_and_an_exit_code(shared: Path, outputs: Path) -> None:
     assert clean.exit_code == 0
 
 
-def test_quiet_prints_only_what_does_not_pass(shared: Path, outputs: Path, tmp_path: Path) -> None:
+def test_quiet_prints_only_files_that_do_not_pass(shared: Path, outputs: Path, tmp_path: Path) -> None:
     result = run("check", outputs / "clean.wav", outputs / "reuse.wav", tmp_path / "no.wav", "--quiet", index=shared)
     assert result.exit_code == 4
     assert [line.split()[0] for line in result.stdout.splitlines()] == ["BLOCK", "ERROR"]
@@ -104,9 +104,7 @@ def test_the_search_is_done_with_the_settings_of_the_policy(shared: Path, tmp_pa
     assert json.loads(run("check", slow, "--format", "json", index=shared).stdout)["files"][0]["matches"] == []
 
 
-def test_what_misses_the_limit_by_little_is_for_review_and_stays_out_of_the_matches(
-    shared: Path, tmp_path: Path
-) -> None:
+def test_near_limit_passages_are_for_review_and_no_matches(shared: Path, tmp_path: Path) -> None:
     y = 0.2 * music(77)[: 8 * RATE_HZ]
     start, n = 3 * RATE_HZ, int(1.4 * RATE_HZ)
     y[start : start + n] += 0.2 * music(2)[8 * RATE_HZ : 8 * RATE_HZ + n]
@@ -185,9 +183,7 @@ def test_a_file_whose_name_looks_like_a_pattern_is_a_file(shared: Path, tmp_path
     assert run("check", odd, index=shared).exit_code == 0
 
 
-def test_what_is_too_short_or_silent_passes_only_if_the_policy_says_so(
-    shared: Path, outputs: Path, tmp_path: Path
-) -> None:
+def test_short_or_silent_files_pass_only_if_the_policy_says_so(shared: Path, outputs: Path, tmp_path: Path) -> None:
     words: list[str | Path] = ["check", outputs / "short.wav", outputs / "silent.wav", outputs / "clean.wav"]
     result = run(*words, index=shared)
     assert result.exit_code == 4
@@ -262,7 +258,7 @@ def test_reports_for_machines_go_to_stdout_or_to_a_file_with_lines_beside(
     assert case[0].tag == "failure"
 
 
-def test_the_report_never_takes_the_place_of_what_is_checked(shared: Path, outputs: Path) -> None:
+def test_the_report_never_replaces_a_checked_file(shared: Path, outputs: Path) -> None:
     before = (outputs / "reuse.wav").read_bytes()
     result = run("check", outputs, "-o", outputs / "reuse.wav", "--format", "json", index=shared)
     assert result.exit_code == 2
@@ -322,7 +318,7 @@ def test_there_are_recipes_for_two_services_and_a_shell() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("heading", ["GitHub Actions", "GitLab CI", "A shell"])
 @pytest.mark.parametrize(("source", "code"), [("clean.wav", 0), ("reuse.wav", 1)])
-def test_a_recipe_passes_what_may_go_out_and_stops_what_must_not(
+def test_a_recipe_passes_clean_files_and_stops_reuse(
     heading: str, source: str, code: int, workplace: Path, outputs: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "outputs").mkdir()

@@ -163,7 +163,7 @@ def test_help_of_the_whole_lists_every_command_in_full() -> None:
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_a_shell_gets_what_it_needs_to_complete_words(shell: str) -> None:
+def test_a_shell_gets_its_completion_script(shell: str) -> None:
     result = run("completion", shell)
     assert result.exit_code == 0
     assert f"_SOURCEPRINT_COMPLETE={shell}_complete" in result.stdout
@@ -256,7 +256,7 @@ def test_the_index_is_that_of_the_option_or_the_variable_or_the_user(
 # Adding, replacing, removing, listing.
 
 
-def test_add_says_what_it_did(tmp_path: Path) -> None:
+def test_add_prints_its_totals(tmp_path: Path) -> None:
     write(tmp_path / "m" / "b.flac", music(1))
     write(tmp_path / "m" / "a.wav", music(2))
     result = run("add", tmp_path / "m", index=tmp_path / "i")
@@ -378,7 +378,7 @@ def test_an_id_in_a_list_must_be_new(own: Path, tmp_path: Path) -> None:
     assert ids(own) == ["n", "s1", "s2"]
 
 
-def test_replace_changes_the_audio_and_keeps_what_is_not_said(tmp_path: Path) -> None:
+def test_replace_changes_the_audio_and_keeps_other_fields(tmp_path: Path) -> None:
     index = tmp_path / "i"
     write(tmp_path / "a.wav", music(1))
     (tmp_path / "list.csv").write_text("path,id,title,isrc\na.wav,a,One,USRC17607839\n")
@@ -436,7 +436,7 @@ def test_info(shared: Path) -> None:
     assert facts["bytes"]["total"] == sum(size for part, size in facts["bytes"].items() if part != "total")
 
 
-def test_compact_says_what_it_did(tmp_path: Path) -> None:
+def test_compact_prints_its_totals(tmp_path: Path) -> None:
     own = tmp_path / "index"
     fill(own, {f"r{i}": 30 for i in range(10)})
     run("remove", "r1", index=own)
@@ -505,7 +505,7 @@ def test_verify_and_repair(own: Path, tmp_path: Path) -> None:
     assert run("verify", "--repair", index=own).stderr == "all files are as they were written\n"
 
 
-def test_without_a_sound_manifest_repair_lists_what_can_be_read(own: Path, tmp_path: Path) -> None:
+def test_without_a_sound_manifest_repair_lists_readable_segments(own: Path, tmp_path: Path) -> None:
     path = own / "manifest.json"
     sound = path.read_bytes()
     path.write_bytes(sound.replace(b" ", b"  "))
@@ -620,7 +620,7 @@ def test_the_same_input_gives_the_same_output_in_order_however_many_work(tmp_pat
     ]
 
 
-def test_thorough_finds_what_is_much_slower(shared: Path, tmp_path: Path) -> None:
+def test_thorough_finds_much_slower_copies(shared: Path, tmp_path: Path) -> None:
     y = music(2)
     slow = np.interp(np.arange(0, y.size - 1, 0.55), np.arange(y.size), y).astype(np.float32)
     result = run("match", write(tmp_path / "slow.wav", slow), "--thorough", "--jsonl", index=shared)
@@ -689,9 +689,7 @@ def test_no_color_is_honoured_on_a_terminal(variable: str, coloured: bool) -> No
 
 
 @pytest.mark.slow
-def test_progress_is_for_terminals_and_for_what_takes_long(
-    shared: Path, excerpt: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_progress_is_for_terminals_and_long_runs(shared: Path, excerpt: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     message = "gone.wav: no such file; check the spelling and the folder"
     words: list[str | Path] = ["match", excerpt, "gone.wav", "--index", shared]
     code, text = on_terminal(

@@ -222,7 +222,7 @@ def test_every_command_has_its_text_on_file() -> None:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_command_prints_what_is_on_file(
+def test_a_command_prints_its_snapshot(
     command: str, told: dict[str, str], snapshot: Callable[[str, str], None]
 ) -> None:
     snapshot(command, told[command])

@@ -50,7 +50,7 @@ OTHER_FILES = [{"name": "cover.png", "reason": "image"}, {"name": "notes.txt", "
 OTHERS = "2 other files, not taken for audio: 1 image, 1 text"
 
 
-def test_check_takes_a_folder_by_its_content_and_tells_what_it_did_not_search(outputs: Path, index: Path) -> None:
+def test_check_takes_a_folder_by_content_and_lists_skipped_files(outputs: Path, index: Path) -> None:
     found = run("check", outputs, index=index)
     assert found.exit_code == 4
     lines = found.stdout.splitlines()
@@ -67,9 +67,7 @@ def test_check_takes_a_folder_by_its_content_and_tells_what_it_did_not_search(ou
     assert f"a folder without audio ({OTHERS}); name the files themselves" in nothing.stdout
 
 
-def test_what_comes_into_the_folder_during_a_check_fails_it(
-    tmp_path: Path, index: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_files_that_arrive_during_a_check_fail_it(tmp_path: Path, index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path / "out" / "fine.wav", music(9, 3.0))
 
     def decide_late(*args: Any, **options: Any) -> object:

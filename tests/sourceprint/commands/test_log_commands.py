@@ -85,7 +85,7 @@ def test_a_proof_is_written_once_and_checked(place: Path) -> None:
         (["prove", "log", "0", "-o", "nowhere/proof.json"], 2, "proof.json: cannot be written (No such file"),
     ],
 )
-def test_what_cannot_be_used_is_named(place: Path, words: list[str], code: int, told: str) -> None:
+def test_unusable_input_is_named(place: Path, words: list[str], code: int, told: str) -> None:
     done = run("log", *words)
     assert done.exit_code == code
     assert told in done.stderr

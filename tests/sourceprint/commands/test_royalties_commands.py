@@ -105,7 +105,7 @@ def uses_of(*args: str | Path) -> list[dict[str, object]]:
 # Rights.
 
 
-def test_import_says_what_it_did_and_the_same_again_changes_nothing(rights: Path) -> None:
+def test_import_prints_its_changes_and_the_same_again_makes_none(rights: Path) -> None:
     first = done("rights", "import", EXAMPLE / "rights")
     assert first.stdout == ""
     assert first.stderr == (
@@ -219,7 +219,7 @@ def test_rights_are_shown_by_any_id(attributed: Path, key: str) -> None:
     assert json.loads(done("rights", "show", key, "--json").stdout)
 
 
-def test_check_finds_what_does_not_add_up(attributed: Path) -> None:
+def test_check_finds_sums_that_do_not_add_up(attributed: Path) -> None:
     result = run("rights", "check")
     assert result.exit_code == 1
     assert result.stdout.splitlines()[0].startswith("error: overclaim: MechanicalRight of work W2 worldwide: ")
@@ -306,7 +306,7 @@ def test_without_a_database_the_exit_code_is_5(rights: Path, words: tuple[str | 
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_what_is_unknown_is_refused_with_2(attributed: Path, message: str, words: tuple[str | Path, ...]) -> None:
+def test_an_unknown_key_is_refused_with_2(attributed: Path, message: str, words: tuple[str | Path, ...]) -> None:
     before = attributed.read_bytes()
     refused(2, message, *words)
     assert attributed.read_bytes() == before
@@ -461,7 +461,7 @@ def test_a_period_that_was_issued_gives_the_same_bytes_or_is_refused(issued: Pat
     assert not (tmp_path / "other").exists()
 
 
-def test_issued_statements_are_listed_and_written_again_whatever_has_changed(
+def test_issued_statements_are_listed_and_written_again_after_any_change(
     issued: Path, made: Path, tmp_path: Path
 ) -> None:
     done("uses", "set", "withdrawn", OPEN_USE, "--reason", "own")
@@ -631,7 +631,7 @@ def test_the_user_of_the_machine_is_named_where_nobody_else_is(rights: Path, mon
     assert " by dora from " in done("rights", "show", "R1").stdout
 
 
-def test_what_is_wrong_in_reported_usage_is_listed_line_by_line(attributed: Path, tmp_path: Path) -> None:
+def test_faults_of_reported_usage_are_listed_line_by_line(attributed: Path, tmp_path: Path) -> None:
     usage = tmp_path / "usage.csv"
     usage.write_text("track,territory,usages\nT1.wav,UK,1\nT2.wav,DE,-1\n\x1b[31m.wav,DE,1\n")
     result = run(*ATTRIBUTE[:-1], usage)

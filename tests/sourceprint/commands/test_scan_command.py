@@ -68,7 +68,7 @@ def whole(index: Path, shared: Path, tmp_path_factory: pytest.TempPathFactory) -
 # Output and stored results.
 
 
-def test_a_scan_keeps_what_match_prints(index: Path, shared: Path, whole: Path) -> None:
+def test_a_scan_keeps_the_rows_that_match_prints(index: Path, shared: Path, whole: Path) -> None:
     matched = run("match", shared, "--jsonl", "--quiet", index=index)
     of_match = [comparable(json.loads(line)) for line in matched.stdout.splitlines()]
     of_scan = [comparable(json.loads(line)) for line in (whole / "results.jsonl").read_text().splitlines()]
@@ -83,7 +83,7 @@ def test_a_scan_keeps_what_match_prints(index: Path, shared: Path, whole: Path) 
     assert len(traces) == 2
 
 
-def test_a_scan_says_what_it_comes_to_and_a_second_does_nothing(index: Path, shared: Path, tmp_path: Path) -> None:
+def test_a_scan_prints_its_totals_and_a_second_does_nothing(index: Path, shared: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     first = run("scan", shared, "--out", out, index=index)
     assert (first.exit_code, first.stdout) == (4, "")

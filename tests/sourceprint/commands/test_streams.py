@@ -68,7 +68,7 @@ def test_sound_is_found_in_whichever_stream_it_is(
     assert n_quiet == sum(not np.any(y) for y in signals)
 
 
-def test_what_two_streams_play_at_one_place_is_one_passage(index: Path, tmp_path: Path) -> None:
+def test_a_passage_in_two_streams_at_one_place_is_one(index: Path, tmp_path: Path) -> None:
     louder = 0.5 * music(1) + 0.02 * music(3)
     result = result_of(write_streams(tmp_path / "film.mkv", [louder, music(1)]), index)
     assert said(result) == [("s1", 0, 12, [1, 2])]

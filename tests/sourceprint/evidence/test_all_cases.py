@@ -107,7 +107,7 @@ def test_the_digests_are_of_everything_but_themselves(made: Path) -> None:
 
 
 @pytest.mark.slow
-def test_what_was_interrupted_is_gone_on_with_and_comes_out_the_same(
+def test_an_interrupted_run_resumes_with_the_same_result(
     made: Path, scanned: ScannedRun, key: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "all"

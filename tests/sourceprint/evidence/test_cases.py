@@ -323,7 +323,7 @@ def test_a_readme_with_words_of_its_own_is_refused_though_all_was_signed_anew(ca
     ],
     ids=["result", "landmark", "page", "readme", "note", "signer", "sums", "sums-twice", "name", "old", "end", "noise"],
 )
-def test_what_was_changed_is_named(case: bytes, name: str, change: Callable[[bytes], bytes], checks: set[str]) -> None:
+def test_changes_are_named(case: bytes, name: str, change: Callable[[bytes], bytes], checks: set[str]) -> None:
     members = members_of(case)
     changed = change(members[name])
     assert changed != members[name]
@@ -580,7 +580,7 @@ def test_a_directory_of_very_many_members_is_not_read(case: bytes) -> None:
 
 
 @pytest.mark.parametrize("data", [b"", b"PK", b"RIFF" + bytes(100), zipped(("a.txt", b"words"))])
-def test_what_is_no_case_is_said_to_be_none(data: bytes) -> None:
+def test_a_file_that_is_no_case_is_refused(data: bytes) -> None:
     with pytest.raises(EvidenceError, match=r"^x: is no case; give the file that `sourceprint evidence` made$"):
         check_case(data, name="x")
 
@@ -748,6 +748,6 @@ def test_a_case_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pyte
     assert [file.name for file in tmp_path.iterdir()] == ["case.zip"]
 
 
-def test_parsed_json_is_what_was_written() -> None:
+def test_parsed_json_equals_the_written_value() -> None:
     value = {"a": [1, 0.5, None, True], "b": {"c": "Ω\udcff"}}
     assert parse_json(pretty_json(value)) == value

@@ -27,9 +27,7 @@ def corrected(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, str
     return folder / "run", index, state
 
 
-def test_pages_say_what_was_corrected_or_which_state_of_the_index_they_speak_of(
-    corrected: tuple[Path, Path, str], tmp_path: Path
-) -> None:
+def test_pages_name_corrections_or_the_state_of_the_index(corrected: tuple[Path, Path, str], tmp_path: Path) -> None:
     scanned, index, state = corrected
     of_then = f"Titles, artists and ISRCs are as the index had them when it was searched, in its state {state[:19]}."
     assert run("report", scanned, "--out", tmp_path / "then", "--quiet").exit_code == 0
@@ -58,7 +56,7 @@ def test_a_signed_case_keeps_the_words_of_the_scan_and_its_page_has_those_of_now
     assert run("verify", tmp_path / "case.zip", "--key", public).exit_code == 0
 
 
-def test_a_list_says_what_recordings_are_called_where_no_index_is_named(tmp_path: Path) -> None:
+def test_a_list_names_recordings_without_an_index(tmp_path: Path) -> None:
     (tmp_path / "list.csv").write_text("path,id,title\nx.wav,s1,Listed\n")
     write(tmp_path / "x.wav", music(3, 1.0))
     result = read_result(a_result("a.wav", [a_match("s1"), a_match("s2")]))

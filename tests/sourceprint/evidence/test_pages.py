@@ -161,7 +161,7 @@ def test_names_and_titles_from_outside_stay_text(site: Path, scanned: ScannedRun
     assert printable(HOSTILE_TITLE) in page_of(site, scanned).text
 
 
-def test_names_of_files_say_what_they_are_about_and_need_no_escaping(site: Path, scanned: ScannedRun) -> None:
+def test_names_of_files_show_their_subject_and_need_no_escaping(site: Path, scanned: ScannedRun) -> None:
     names = contents(site)
     assert len(names) > 8
     name = "[a-z0-9-]+-[0-9a-f]{12}"
@@ -227,7 +227,7 @@ def test_the_same_run_gives_the_same_bytes(site: Path, scanned: ScannedRun, tmp_
 
 @pytest.mark.slow
 @pytest.mark.same_bytes
-def test_two_workers_write_what_one_does(site: Path, scanned: ScannedRun, tmp_path: Path) -> None:
+def test_two_workers_write_the_same_as_one(site: Path, scanned: ScannedRun, tmp_path: Path) -> None:
     result = run(
         "report", scanned.folder, "--out", tmp_path / "two", "--with-audio", "--catalogue", scanned.catalogue,
         "--title", "A report", "--jobs", "2", "--quiet",
@@ -428,7 +428,7 @@ def test_only_the_files_that_are_named_are_reported_on(scanned: ScannedRun, tmp_
     assert "absent.wav: no such file in the run" in refused.stderr
 
 
-def test_what_is_no_run_is_refused(tmp_path: Path) -> None:
+def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
     result = run("report", tmp_path, "--out", tmp_path / "out")
     assert result.exit_code == 2
     assert "results.jsonl" in result.stderr

@@ -261,7 +261,7 @@ def test_pages_meet_wcag_aa_in_both_colour_schemes(reader: Reader, site: Site, w
         assert "color-contrast" in {rule["id"] for rule in found.response["passes"]}
 
 
-def test_bars_are_told_from_what_is_beneath_them_in_forced_colours(reader: Reader, site: Site) -> None:
+def test_bars_differ_from_their_ground_in_forced_colours(reader: Reader, site: Site) -> None:
     def colour(page: Page, what: str) -> str:
         found: str = page.locator(what).first.evaluate("each => getComputedStyle(each).backgroundColor")
         return found

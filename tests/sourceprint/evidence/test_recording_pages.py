@@ -59,7 +59,7 @@ def test_a_recording_has_the_tracks_that_reuse_it_with_seconds_and_links() -> No
         assert f'id="row-{number}"'.encode() in file_page(page_view(results[0]), title="T", way="../", inside=True)
 
 
-def test_a_recording_that_only_also_fits_says_so_and_leads_to_what_is_named_first() -> None:
+def test_a_recording_that_also_fits_leads_to_the_first_named_match() -> None:
     other = an_alternative("s9", isrc="USRC17607839")
     passage = a_passage(also_fits=["s9", "s8"], alternatives=[other])
     results = results_of(a_result("a.wav", [a_match("s1", [passage])]))
@@ -90,7 +90,7 @@ def test_passages_have_one_number_on_all_pages() -> None:
 
 
 @pytest.mark.parametrize("name", ODD_NAMES)
-def test_addresses_need_no_escaping_whatever_a_name_is(name: str) -> None:
+def test_addresses_need_no_escaping_for_any_name(name: str) -> None:
     (result,) = results_of(a_result(name, [a_match(name)]))
     for address in (page_address(result), case_address(result), recording_address(name)):
         folder, _, last = address.partition("/")
@@ -145,7 +145,7 @@ def test_no_two_spans_of_a_row_overlap() -> None:
 # The order of the overview.
 
 
-def test_what_wants_attention_comes_first() -> None:
+def test_rows_that_need_attention_come_first() -> None:
     undecided = a_match("s1", [a_passage(also_fits=["s2"])])
     results = results_of(
         a_result("gen-10.wav"),

@@ -45,7 +45,7 @@ def test_only_results_make_rows() -> None:
         sourceprint.to_dataframe([RESULTS[0].to_dict()])  # type: ignore[list-item]
 
 
-def test_without_pandas_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_pandas_it_names_the_package_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(ImportError, match=r"pip install 'sourceprint\[dataframe\]'"):
         sourceprint.to_dataframe(RESULTS)

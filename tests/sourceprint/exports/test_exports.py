@@ -185,7 +185,7 @@ def test_parquet_has_the_rows_of_the_csv_with_types_and_nulls() -> None:
     assert (failed["reason"], failed["duration_ms"], failed["notes"]) == ("is no audio file", None, [])
 
 
-def test_parquet_keeps_text_exactly_but_for_what_is_no_utf8() -> None:
+def test_parquet_keeps_text_exactly_but_for_invalid_utf8() -> None:
     results = read(*(a_result(name, [a_match("s1", title=name)]) for name in HOSTILE))
     names = pq.read_table(io.BytesIO(passage_parquet(results, {})))["name"].to_pylist()
     assert names == [name.replace("\udce9", "\\udce9") for name in HOSTILE]
@@ -199,7 +199,7 @@ def test_parquet_of_nothing_has_the_schema_and_results_of_two_indexes_name_both(
     assert metadata[b"index.digest"] == b"sha256:a sha256:b"
 
 
-def test_results_of_older_versions_have_nulls_for_what_they_do_not_state() -> None:
+def test_results_of_older_versions_have_nulls_for_missing_fields() -> None:
     results = read(a_result("a.wav", searched={"settings_digest": None, "max_false_per_1000h": None}))
     assert math.isnan(results[0].max_false_per_1000h)
     (row,) = pq.read_table(io.BytesIO(passage_parquet(results, {}))).to_pylist()
@@ -233,7 +233,7 @@ def test_labels_name_the_audio_stream_where_the_track_has_several() -> None:
     ]
 
 
-def test_a_label_stays_on_its_line_whatever_the_names_are() -> None:
+def test_a_label_stays_on_its_line_with_any_names() -> None:
     for text in HOSTILE:
         for data in audacity_labels(read(a_result(text, [a_match(text, title=text)]))).values():
             (line,) = data.decode().splitlines()
@@ -319,7 +319,7 @@ def test_a_name_that_looks_like_one_with_a_digest_is_not_overwritten() -> None:
 # Alternatives.
 
 
-def test_every_format_names_what_fits_nearly_as_well() -> None:
+def test_every_format_names_near_equal_alternatives() -> None:
     passage = a_passage(also_fits=["s9"], alternatives=[an_alternative()])
     results = read(a_result("x.wav", [a_match("s1", [passage])]))
     (row,) = table(results)
@@ -528,7 +528,7 @@ def test_neither_a_pipe_nor_a_link_is_replaced_or_followed_and_a_device_is_writt
     assert Path(os.devnull).is_char_device()
 
 
-def test_an_export_never_takes_the_place_of_what_it_is_made_from(tmp_path: Path) -> None:
+def test_an_export_never_replaces_its_input(tmp_path: Path) -> None:
     (tmp_path / "run" / "traces").mkdir(parents=True)
     write_results(tmp_path / "run" / "results.jsonl", [a_result("a.wav", [a_match()])])
     (tmp_path / "link").symlink_to("run")
@@ -602,7 +602,7 @@ def test_q_values_are_of_the_whole_batch_even_if_only_matches_are_exported(tmp_p
     assert float(row["q_value"]) == pytest.approx(1.0 * 0.1 / 1000)
 
 
-def test_folders_say_what_is_not_in_them(tmp_path: Path) -> None:
+def test_folders_name_missing_files(tmp_path: Path) -> None:
     place = write_results(tmp_path / "r.jsonl", [a_result("a.wav", [a_match()]), a_result("b"), a_failure("c")])
     labels = run("results", place, "--format", "audacity", "-o", tmp_path / "labels")
     assert (labels.exit_code, labels.stdout) == (0, "")

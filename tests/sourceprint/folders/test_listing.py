@@ -63,7 +63,7 @@ def found(folder: Path) -> tuple[list[str], dict[str, str], dict[str, str]]:
     return [short(str(path)) for path in listed.audio], refused, {short(one.name): one.kind for one in listed.others}
 
 
-def test_sound_is_found_whatever_it_is_called(tmp_path: Path) -> None:
+def test_sound_is_found_under_any_name(tmp_path: Path) -> None:
     for name in ("stolen", "stolen.wav ", ".hidden.wav", ".hidden", "s.wave", "s.wav.1", "s.txt", "s.png", "deep/x/y"):
         put(tmp_path / name, WAV)
     audio, refused, others = found(tmp_path)
@@ -91,7 +91,7 @@ def test_frames_that_start_in_the_middle_are_heard(tmp_path: Path) -> None:
     assert found(tmp_path) == (["cut", "whole"], {}, {})
 
 
-def test_what_is_no_audio_is_listed_with_its_kind(tmp_path: Path) -> None:
+def test_files_that_are_no_audio_are_listed_with_their_kind(tmp_path: Path) -> None:
     contents = {
         "a.json": b'{"a": 1}\n',
         "a.ts": b"export const x: number = 1;\n",
@@ -307,7 +307,7 @@ def _end(path: Path) -> bool:
     os._exit(9)
 
 
-def test_listed_again_only_what_has_changed_is_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_second_listing_reads_changed_files_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = put(tmp_path / "a", b"text")
     put(tmp_path / "b", b"text")
     folders = Folders()
@@ -358,7 +358,7 @@ def test_sound_behind_another_head_may_be_audio(tmp_path: Path, head: bytes, wha
         assert refused[form].startswith(said)
 
 
-def test_data_without_a_head_behind_it_stays_what_it_is() -> None:
+def test_data_without_a_head_behind_it_stays_unchanged() -> None:
     noise = np.random.default_rng(3).integers(0, 256, 1 << 20, dtype=np.uint8).tobytes()
     assert second_head(noise) is None
     assert second_head(b"RIFF and WAVE, fLaC, OggS, ID3 and ftyp are marks" * 2_000) is None

@@ -150,7 +150,7 @@ LICENSED = '[[licensed]]\nreference = "L"\nrecordings = ["a"]\n'
         (RULE.replace('"r"', '"near_limit"') + "min_seconds = 1", r"id is 'near_limit'; licensed, .* have a meaning"),
     ],
 )
-def test_what_is_wrong_in_a_policy_is_named_with_its_place_and_a_remedy(text: str, message: str) -> None:
+def test_faults_of_a_policy_are_named_with_place_and_remedy(text: str, message: str) -> None:
     with pytest.raises(EvidenceError, match=message) as caught:
         policy(text)
     assert caught.value.exit_code == 2
@@ -377,7 +377,7 @@ def decided_near(by: GatePolicy, rate: float = 32.19, *, day: date = DAY, **chan
     return decision.action, decision.rule, decision.reason
 
 
-def test_what_misses_the_limit_by_little_is_for_review_and_never_blocks() -> None:
+def test_near_limit_passages_are_for_review_and_never_block() -> None:
     weak = "below the limit of a match: about 32 such in 1 000 h by chance"
     assert decided_near(default_policy()) == ("review", "near_limit", weak)
     assert decided_near(policy(f"{RULE}min_confidence = 0")) == ("review", "near_limit", weak)
@@ -387,7 +387,7 @@ def test_what_misses_the_limit_by_little_is_for_review_and_never_blocks() -> Non
     assert decided_near(policy(kept), day=date(2026, 7, 2)) == ("review", "near_limit", weak)
 
 
-def test_what_a_policy_passes_as_a_match_it_passes_near_the_limit_too() -> None:
+def test_a_policy_that_passes_a_match_passes_it_near_the_limit() -> None:
     passing = policy('[[rules]]\nid = "ok"\naction = "pass"\nrecordings = ["demo-*"]\n')
     assert decided_near(passing, recording_id="demo-1")[:2] == ("pass", "ok")
     assert decided_near(passing, recording_id="blue-1")[:2] == ("review", "near_limit")

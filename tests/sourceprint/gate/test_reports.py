@@ -170,7 +170,7 @@ def test_json_has_the_scan_results_with_their_decisions() -> None:
     assert [read_result(file).name for file in files][:2] == ["out/a b.wav", "rev.wav"]
 
 
-def test_every_report_says_what_in_folders_is_no_audio() -> None:
+def test_every_report_lists_files_that_are_no_audio() -> None:
     others = tuple(
         OtherFile(f"out/{name}", kind, kind) for name, kind in [("a", "text"), ("b", "image"), ("c", "text")]
     )
@@ -205,7 +205,7 @@ def near_the_limit(*claimed: dict[str, Any], name: str = "near.wav") -> Verdict:
     return decide(read_result(a_result(name, claimed)), POLICY, day=DAY, near=near)
 
 
-def test_what_is_near_the_limit_is_told_in_every_format_and_is_no_match_in_any() -> None:
+def test_near_limit_passages_are_in_every_format_and_a_match_in_none() -> None:
     weak = (
         "3.4 s of green-2, confidence 0.9: near_limit: below the limit of a match: about 32 such in 1 000 h by chance"
     )
@@ -396,7 +396,7 @@ def test_sarif_has_a_result_per_match_with_its_level_and_place() -> None:
     assert run["properties"]["policySha256"] == POLICY.sha256
 
 
-def test_what_fits_nearly_as_well_is_named_beside_what_was_found() -> None:
+def test_near_equal_alternatives_are_named_beside_the_match() -> None:
     many = [f"s{k}" for k in range(2, 7)]
     for others, told in ((["s2"], "s1 or s2"), (many, "s1 or s2, s3, s4 and 2 more")):
         match = a_match("s1", [a_passage(also_fits=others)], title=None)
@@ -414,7 +414,7 @@ def test_sarif_names_the_audio_streams_of_each_passage_where_there_are_several()
     assert all("passagesStreams" not in each["properties"] for each in sarif(ALL)["results"])
 
 
-def test_sarif_says_what_was_not_checked_and_that_the_run_was_not_successful() -> None:
+def test_sarif_lists_unchecked_files_and_an_unsuccessful_run() -> None:
     (invocation,) = sarif(ALL)["invocations"]
     assert (invocation["executionSuccessful"], invocation["exitCode"]) == (False, 4)
     assert [notification["message"]["text"] for notification in invocation["toolExecutionNotifications"]] == [
@@ -484,7 +484,7 @@ def test_junit_failures_list_every_finding_that_fails() -> None:
 # GitHub.
 
 
-def test_github_annotates_what_fails_what_is_for_review_and_what_was_not_checked() -> None:
+def test_github_annotates_blocked_reviewed_and_unchecked_files() -> None:
     assert rendered(ALL, "github").decode().splitlines() == [
         "::error file=folder,title=Sourceprint%3A not checked::a folder without audio files",
         '::error file=out/a b.wav,title=Sourceprint%3A block::12.3 s of "Red" (red-1), confidence 0.9999: certain',

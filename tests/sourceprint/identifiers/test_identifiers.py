@@ -141,7 +141,7 @@ def test_iswc_finds_transpositions_and_says_which_wrong_digits_it_cannot_find(bo
 
 
 @pytest.mark.parametrize("body", ["001068130", "123456789"])
-def test_ipi_base_numbers_find_what_iswcs_find(body: str) -> None:
+def test_ipi_base_numbers_find_the_errors_that_iswcs_find(body: str) -> None:
     code = f"I{body}{check_characters.weighted(body, 2)}"
     for place, wrong in [*wrong_digits(code, 1), *transposed(code, 1)]:
         if place < 9 and wrong[place + 1] != code[place + 1]:  # a transposition among the nine

@@ -95,7 +95,7 @@ def test_the_share_of_the_file_is_compared() -> None:
     assert changes([before], [after]).files[0].changed[0].what == ("share",)
 
 
-def test_files_are_paired_by_content_whatever_their_names_are() -> None:
+def test_files_are_paired_by_content_under_any_name() -> None:
     before = [a_result("old/a.wav", [a_match()], track={"sha256": "1" * 64})]
     after = [a_result("new/b.wav", [a_match()], track={"sha256": "1" * 64})]
     assert not changes(before, after)
@@ -134,7 +134,7 @@ def test_files_that_could_not_be_read_are_paired_by_name() -> None:
     assert difference.files[0].because == ()
 
 
-def test_what_older_results_do_not_state_is_no_cause() -> None:
+def test_fields_missing_in_older_results_are_no_cause() -> None:
     before = a_result("a", searched={"settings_digest": None, "max_false_per_1000h": None})
     (change,) = changes([before], [a_result("a", [a_match()])]).files
     assert change.because == ()

@@ -269,7 +269,7 @@ def test_the_same_content_has_a_place_and_a_row_each_time_and_is_searched_once(w
     assert len(rows(RUN)) == 5
 
 
-def test_a_moved_file_takes_the_place_of_what_its_old_name_had(world: Path) -> None:
+def test_a_moved_file_replaces_the_result_of_its_old_name(world: Path) -> None:
     put("drop1/a.wav", b"bad")
     put("drop1/b.wav", b"bb")
     assert carried().n_failed == 1

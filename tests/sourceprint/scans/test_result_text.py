@@ -60,7 +60,7 @@ def test_text_says_why_there_is_nothing() -> None:
     assert shown(failure).said == str(failure)
 
 
-def test_html_has_a_row_per_passage_with_what_is_heard() -> None:
+def test_html_has_a_row_per_passage_with_its_times() -> None:
     two = [a_passage(pitch_cents=-200.0, tempo_percent=110.0), a_passage(50_000, 90_000, speed_percent=50.0)]
     cells = shown(found(a_match("s1", two, title="")))
     assert cells.tags == {"table", "caption", "tr", "th", "td"}

@@ -259,7 +259,7 @@ def test_money_names_the_fields_of_version_1() -> None:
         ("explanation", None, "nested too deep"),
     ],
 )
-def test_what_is_crafted_is_refused_by_name(field: str, value: Any, message: str) -> None:
+def test_crafted_files_are_refused_by_name(field: str, value: Any, message: str) -> None:
     record = a_v1_result()
     if field == "explanation":
         value = []

@@ -144,7 +144,7 @@ def test_every_file_has_one_row_and_a_copy_is_not_searched(tmp_path: Path, music
     assert rows(alone)[0] in rows(tmp_path / "run")
 
 
-def test_what_is_known_is_not_searched_again(tmp_path: Path, music: list[Item]) -> None:
+def test_known_files_are_not_searched_again(tmp_path: Path, music: list[Item]) -> None:
     run = tmp_path / "run"
     scan(run, music)
     before = (run / "results.jsonl").read_bytes()
@@ -315,7 +315,7 @@ def test_a_killed_rewrite_leaves_the_old_rows_or_the_new(tmp_path: Path, music: 
         assert rows(run) == rows(fresh)
 
 
-def test_a_power_cut_costs_what_was_not_flushed_and_no_more(
+def test_a_power_cut_loses_unflushed_data_and_no_more(
     tmp_path: Path, music: list[Item], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(journal_module, "MOST_UNSYNCED", 2)
@@ -650,7 +650,7 @@ def found(rate: float, **fields: Any) -> dict[str, Any]:
     return a_match(passages=[a_passage(false_per_1000h=rate, **fields)])
 
 
-def test_a_summary_counts_what_is_there() -> None:
+def test_a_summary_counts_results() -> None:
     overlapping = [
         a_match("s1", [a_passage(10_000), a_passage(30_000)]),
         a_match("s2", [a_passage(35_000)]),

@@ -40,7 +40,7 @@ def test_built_results_are_scan_results() -> None:
     assert (failure.status, failure.reason, failure.duration_ms) == ("decode_error", "is no audio file", 0)
 
 
-def test_alternatives_are_written_and_read_again_and_belong_to_what_fits() -> None:
+def test_alternatives_are_written_and_read_again_with_their_passage() -> None:
     other = an_alternative()
     result = read_result(a_result(matches=[a_match("s1", [a_passage(also_fits=["s9"], alternatives=[other])])]))
     (passage,) = result.matches[0].passages

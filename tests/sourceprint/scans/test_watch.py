@@ -148,7 +148,7 @@ def test_downloads_are_passed_over_until_they_have_their_name(tmp_path: Path) ->
     ]
 
 
-def test_sound_is_found_by_its_content_and_what_may_be_sound_is_told(tmp_path: Path) -> None:
+def test_sound_is_found_by_content_and_possible_sound_is_listed(tmp_path: Path) -> None:
     put(tmp_path / "drop" / "stolen", wav_bytes(bytes(range(256))))
     put(tmp_path / "drop" / "notes.txt", b"text")
     put(tmp_path / "drop" / "songs.7z", b"7z\xbc\xaf\x27\x1c" + bytes(40))
@@ -171,7 +171,7 @@ def test_a_file_that_changes_is_scanned_again(tmp_path: Path) -> None:
     assert result.raw["track"]["bytes"] == 5
 
 
-def test_what_is_known_is_not_searched_when_following_goes_on(tmp_path: Path) -> None:
+def test_known_files_are_not_searched_when_watching_resumes(tmp_path: Path) -> None:
     put(tmp_path / "drop" / "a.wav", b"aaaa")
     followed(tmp_path, 1)
     search = pretended()
@@ -254,7 +254,7 @@ def test_files_are_moved_once_their_rows_are_on_the_disk(tmp_path: Path) -> None
         at = steps.index(step, at)
 
 
-def test_what_was_moved_is_not_scanned_there(tmp_path: Path) -> None:
+def test_moved_files_are_not_scanned_again(tmp_path: Path) -> None:
     put(tmp_path / "drop" / "a.wav", b"aaaa")
     clock = Clock({4: lambda: put(tmp_path / "drop" / "b.wav", b"b")})
     search = pretended()
@@ -377,7 +377,7 @@ def test_the_system_tells_whether_a_file_is_open_for_writing(tmp_path: Path) -> 
     assert not is_being_written(tmp_path / "gone")
 
 
-def test_what_a_cut_file_says_is_known_as_such(tmp_path: Path) -> None:
+def test_a_cut_file_is_recognised(tmp_path: Path) -> None:
     path = put(tmp_path / "a.wav", wav_bytes(bytes(8000), claimed_bytes=32000))
     (note, _silent) = read(path)[1]
     for notes, cut in [((note,), note), (("silent",), ""), ((f"stream 2 of 3: {note}",), f"stream 2 of 3: {note}")]:

@@ -78,7 +78,9 @@ def test_what_is_taken_and_what_is_not_used_is_named() -> None:
         ("path,Country of sale", (), "'Country of sale' looks like a territory"),
     ],
 )
-def test_a_column_that_looks_like_what_must_not_be_lost_stops(header: str, rows: tuple[str, ...], what: str) -> None:
+def test_a_column_that_looks_like_an_essential_one_stops_the_import(
+    header: str, rows: tuple[str, ...], what: str
+) -> None:
     with pytest.raises(ParameterError, match=what) as caught:
         matched(header, None, _GUARDED, *rows)
     heading = header.rpartition(",")[2]

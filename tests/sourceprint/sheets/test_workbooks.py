@@ -68,7 +68,7 @@ def rewritten(path: Path, change: Callable[[str, bytes], bytes], **others: bytes
         ("007", "@", "007"),
     ],
 )
-def test_a_cell_is_what_its_owner_sees(tmp_path: Path, value: object, layout: str, text: str) -> None:
+def test_a_cell_has_the_value_that_its_owner_sees(tmp_path: Path, value: object, layout: str, text: str) -> None:
     path = saved(tmp_path / "a.xlsx", ["path", "id"], ["a.wav", value], formats={"B2": layout})
     assert opened(path)[1] == [(2, ["a.wav", text])]
 
@@ -117,7 +117,7 @@ def test_a_document_type_is_refused_in_any_encoding(tmp_path: Path, declaration:
         opened(path)
 
 
-def test_what_unpacks_to_too_much_is_refused_unread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_archive_that_unpacks_to_too_much_is_refused_unread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = saved(tmp_path / "a.xlsx", ["path"], ["a.wav"])
     rewritten(path, lambda _, data: data, **{"xl/media/image1.png": bytes(3_000_000)})
     assert path.stat().st_size < 20_000
@@ -160,7 +160,7 @@ def test_a_row_with_an_impossible_number_ends_soon(tmp_path: Path, row: bytes) -
 
 
 @pytest.mark.parametrize("damage", [b"", b"PK\x03\x04", b"\xd0\xcf\x11\xe0rest", b"path\na.wav\n"])
-def test_what_is_no_workbook_is_refused(tmp_path: Path, damage: bytes) -> None:
+def test_a_file_that_is_no_workbook_is_refused(tmp_path: Path, damage: bytes) -> None:
     (tmp_path / "a.xlsx").write_bytes(damage)
     with pytest.raises(ParameterError, match=r"a\.xlsx: .*save"):
         opened(tmp_path / "a.xlsx")

@@ -101,7 +101,7 @@ def test_each_signature_of_the_key_must_hold() -> None:
         (f"log\n1\n{ROOT}\n{'x' * (1 << 18)}\n\n{LINE}", "bytes; the limit is 262144"),
     ],
 )
-def test_what_is_malformed_is_named(text: str, match: str) -> None:
+def test_malformed_input_is_named(text: str, match: str) -> None:
     with pytest.raises(VerificationError, match=f"kept.txt: no checkpoint: .*{match}"):
         Checkpoint.parse(text.encode(), "kept.txt")
 

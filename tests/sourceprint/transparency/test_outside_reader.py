@@ -104,7 +104,7 @@ def altered(folder: Path, name: str, data: bytes) -> Path:
     return folder
 
 
-def test_go_refuses_what_was_altered(reader: Path, log: Log, tmp_path: Path) -> None:
+def test_go_refuses_an_altered_log(reader: Path, log: Log, tmp_path: Path) -> None:
     whole = log.folder.parent
     other = verifier_key(ORIGIN, PrivateKey.generate("other").public)
     assert "no verifiable signatures" in read(reader, whole, other).stderr
