@@ -8,27 +8,11 @@ OriginalPublisherShare say who wrote and who published, and would be counted a s
 note, as are credits without a percentage.
 
 `stage_single` reads the form for people with a spreadsheet: one file, one row per recording, work, party, right,
-territory and share.
-
-    isrc,recording_title,artists,iswc,work_title,party,ipi,role,right,share,territories
-    USRC17607839,One for Tonight,The Ones,,,Blue Label,,,Master,100 %,Worldwide
-    USRC17607839,,,T-034.524.680-1,Tonight,Ann Writer,00122619891,Composer,PerformingRight,"33,3333 %",DE|AT
-
-Columns, in any order; each may be left out (`docs/formats/rights-tables.md` describes every one):
-
-- the recording: recording_id, index_id, isrc, recording_title, artists, label, duration or duration_ms, vocals, tags
-- the work: work_id, iswc, work_title, writers, disputed
-- the party: party_id, party, ipi, isni, dpid, role
-- the share: right, share, territories, excluded_territories, valid_from, valid_to
-
+territory and share. `docs/formats/rights-tables.md` describes its columns, and the ids that are made where it has none.
 A record may be spread over many rows: an empty cell says nothing, neither against another row nor against the record on
-file; two rows that contradict each other are refused. Ids may be left out and are then made, always the same ones:
-
-- recording: `isrc:` and the ISRC, else `index:` and the id in the index, else `recording:` and title/artists
-- work: `iswc:` and the ISWC, else `work:` and title/writers
-- party: `ipi:` and the IPI, else `isni:` and the ISNI, else `party:` and the name
-- share: `S-` and 24 digits of the SHA-256 of subject, party, right, role, territories and first day, so that another
-  percentage or another last day changes the share on file instead of adding one
+file; two rows that contradict each other are refused. The id of a share is made of subject, party, right, role,
+territories and first day, so that another percentage or another last day changes the share on file instead of adding
+one.
 
 Names are compared without case and without surplus spaces, letters in their compatible form (NFKC).
 """

@@ -18,7 +18,7 @@ from sourceprint.royalties.territories import validate_territory
 from sourceprint.royalties.uses.claims import Claim, Owners, claims_of
 from sourceprint.royalties.uses.overlap import Holding, resolve_overlaps, union_of_passages
 from sourceprint.royalties.uses.policy import Policy
-from sourceprint.royalties.uses.use import Use, use_bytes
+from sourceprint.royalties.uses.use import Use, seconds_text, use_bytes
 from sourceprint.scans.results import ScanResult
 
 __all__ = ["TrackOrigin", "attribute", "use_id"]
@@ -141,14 +141,9 @@ def _state(holding: Holding, use: Use, policy: Policy) -> tuple[str, str]:
     if holding.state:
         return holding.state, holding.rule
     if use.attributed_us < 1000 * policy.min_ms:
-        least = f"{_seconds(1000 * policy.min_ms)}: {_seconds(use.attributed_us)} s"
+        least = f"{seconds_text(1000 * policy.min_ms)}: {seconds_text(use.attributed_us)} s"
         return "unresolved", f"thresholds.min_seconds {least}"
     if use.confidence >= policy.claim_confidence:
         return "claimed", f"thresholds.claim_confidence {policy.claim_confidence}"
     state = "review" if use.confidence >= policy.review_confidence else "unresolved"
     return state, f"thresholds.review_confidence {policy.review_confidence}: confidence {use.confidence}"
-
-
-def _seconds(microseconds: int) -> str:
-    whole, rest = divmod(microseconds, 1_000_000)
-    return f"{whole}.{rest:06d}".rstrip("0").rstrip(".")

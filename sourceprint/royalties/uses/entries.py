@@ -36,6 +36,11 @@ from sourceprint.scans.results import ResultMatch, ScanResult
 
 __all__ = ["AttributionEntry", "AttributionSource"]
 
+_COUNTED = (
+    *("passages", "added", "unchanged", "superseded"),
+    *("carried_over", "asked_again", "kept", "not_entered", "in_conflict"),
+)  # of the report
+
 
 @dataclass(frozen=True, slots=True)
 class AttributionSource:
@@ -152,21 +157,13 @@ class AttributionEntry:
             results_sha256=scans.sha256,
             tracks=dict(sorted(self._statuses.items())),
             repeated=scans.repeated,
-            passages=self._counts["passages"],
             states={state: (n, self._attributed_us[state]) for state, n in sorted(self._states.items())},
             outcomes=dict(sorted(self._outcomes.items())),
-            added=self._counts["added"],
-            unchanged=self._counts["unchanged"],
-            superseded=self._counts["superseded"],
-            carried_over=self._counts["carried over"],
-            asked_again=self._counts["asked again"],
             decisions_without_use=tuple(sorted(self._lost_decisions)),
             usage_without_result=tuple(sorted(reported - self._taken.keys())),
-            kept=self._counts["kept"],
             kept_because=dict(sorted(self._narrower.items())),
-            not_entered=self._counts["not entered"],
-            in_conflict=self._counts["in conflict"],
             contested={" and ".join(ids): n for ids, n in sorted(self._contested.items())},
+            **{name: self._counts[name] for name in _COUNTED},
         )
 
     def _rights(self, searched: Iterable[ScanResult]) -> Rights:
@@ -230,8 +227,8 @@ class AttributionEntry:
         self._counts["added"] += len(new)
         by, at = self._source.made_by, self._source.made_at
         decided = carry_over(self._connection, known.gone, new, made_by=by, made_at=at)
-        self._counts["carried over"] += decided.carried_over
-        self._counts["asked again"] += decided.asked_again
+        self._counts["carried_over"] += decided.carried_over
+        self._counts["asked_again"] += decided.asked_again
         self._lost_decisions += decided.without_use
         enter_changes(self._connection, decided.changes)
         enter_changes(self._connection, self._conflicts([*new, *(found[one] for one in sorted(again))], known))
@@ -285,7 +282,7 @@ class AttributionEntry:
             if not same:
                 entered.append(use)
                 continue
-            self._counts["not entered"] += 1
+            self._counts["not_entered"] += 1
             for other in same:
                 narrower.pop(other.id, None)
         self._counts["kept"] += len(narrower)
@@ -318,7 +315,7 @@ class AttributionEntry:
                 what = printable(other.recording_id or ", ".join(other.work_ids) or other.index_id)
                 why = f"an earlier scan, not superseded by this one, gave time of it to {what} ({other.id})"
                 changes.append(self._change(use, "review", CONFLICT + why))
-                self._counts["in conflict"] += 1
+                self._counts["in_conflict"] += 1
             elif other is None and marked:
                 changes.append(self._change(use, use.state, NO_CONFLICT + use.state_rule))
         return changes

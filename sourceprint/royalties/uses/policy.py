@@ -1,45 +1,11 @@
 """The policy: how matches become uses, and uses become parts of an amount.
 
-A policy is written as TOML and travels with its digest in every output:
-
-    schema = "sourceprint/policy/1"
-    name = "matched-seconds"
-
-    [amount]
-    methods = ["matched-seconds"]     # the first whose inputs there are: matched-seconds, coverage-weighted, equal,
-                                      # pro-rata-pool, fixed-fee
-
-    [thresholds]
-    min_seconds = "3"                 # uses of less are not claimed: unresolved, rule thresholds.min_seconds
-    claim_confidence = "0.99"         # from here on: claimed
-    review_confidence = "0.9"         # from here to there: review; below: unresolved
-
-    [overlap]                         # the same second of a generated track, claimed by several recordings
-    decide_by = "evidence"            # evidence, split or unresolved
-    evidence_factor = "4"             # how many times as many aligned landmarks per second the first must have
-    otherwise = "unresolved"          # where evidence does not decide: split or unresolved
-    composition = "fill"              # composition-layer matches where no recording is found: fill or ignore
-
-    [usage]                           # reported usage; the table may be left out
-    not_scanned = "stop"              # usage of a track that no scan is of: stop, or hold its money and list it
-    names = "exact"                   # names of files: exact, or stem for T1.wav and T1.mp3 as one
-
-The methods, for one generated track and one territory:
-
-===================  ===================================================================================================
-`matched-seconds`    rate per second x attributed seconds [x usages]; where the licence has no such rate, the revenue of
-                     the track, by attributed seconds among its uses
-`coverage-weighted`  revenue of the track x attributed time / length of the track; the rest is unmatched
-`equal`              revenue of the track, in equal parts for the recordings used in it
-`pro-rata-pool`      revenue of the territory, by attributed seconds x usages among the uses of all tracks
-`fixed-fee`          fee per match [x usages]
-===================  ===================================================================================================
+A policy is written as TOML and travels with its digest in every output. docs/formats/policy.md describes its keys and
+methods; the shipped policies, in `policies/`, show them with comments, to be copied and changed.
 
 Every key must be there but those of `usage`, so that a policy says all that it does; a key that is not known is
 refused, as it may be a known one misspelt. Numbers with decimals are written as text, so that they are read exactly.
 Comments, order and the way a number is written ("0.99", "0.990") do not change the digest.
-
-The shipped policies are files beside this module, in `policies/`, made to be copied and changed.
 """
 
 from collections.abc import Iterator, Mapping
@@ -270,7 +236,7 @@ def policy_document(policy: Policy) -> dict[str, Any]:
     }
 
 
-def policy_of(document: Mapping[str, Any], *, name: str = "policy") -> Policy:
+def policy_of(document: Mapping[str, Any]) -> Policy:
     """Return the policy of a document: the inverse of `policy_document`.
 
     Raises
@@ -278,7 +244,7 @@ def policy_of(document: Mapping[str, Any], *, name: str = "policy") -> Policy:
     ParameterError
         As `parse_policy`.
     """
-    return _policy(read_document(document, _PolicyTable, schema=SCHEMA, name=name, failure=ParameterError))
+    return _policy(read_document(document, _PolicyTable, schema=SCHEMA, name="policy", failure=ParameterError))
 
 
 def _policy(table: _PolicyTable) -> Policy:

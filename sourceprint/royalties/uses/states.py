@@ -1,19 +1,8 @@
 """States of a use over time: possible changes, their author, time and reason; nothing is ever overwritten.
 
-A use is stored in its first state; every later one is an event with its reason. `TRANSITIONS` has all changes that are
-allowed:
-
-==============  ======================================================================================
-from            to
-==============  ======================================================================================
-`claimed`       disputed, withdrawn
-`review`        claimed, disputed, resolved, withdrawn
-`unresolved`    claimed, disputed, resolved, withdrawn
-`disputed`      resolved, withdrawn
-`resolved`      disputed, withdrawn
-`withdrawn`     disputed, where a person withdrew it: so a mistaken withdrawal can be resolved; attributing its
-                track again does not bring it back, as decisions go on to the use in its place
-==============  ======================================================================================
+A use is stored in its first state; every later one is an event with its reason, and `TRANSITIONS` has the changes that
+are allowed. A withdrawn use can be disputed, and so resolved, only where a person withdrew it. Attributing its track
+again does not bring it back, as decisions go on to the use in its place.
 
 A use with an open recording cannot become `claimed`, and becomes `resolved` only together with the recording
 that it is of, which holds until the next change: so that no money goes to nobody. That recording is one of those that

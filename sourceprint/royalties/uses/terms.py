@@ -31,7 +31,6 @@ Times are compared as whole milliseconds and microseconds, parts of a track as w
 
 from dataclasses import dataclass
 from datetime import date
-from fractions import Fraction
 
 from sourceprint.royalties.percentages import format_percent
 from sourceprint.royalties.periods import parse_date
@@ -39,7 +38,7 @@ from sourceprint.royalties.rights.licences import Conditions, Licence
 from sourceprint.royalties.rights.records import MASTER, WHOLE, RightsRecording
 from sourceprint.royalties.rights.rights import Rights
 from sourceprint.royalties.territories import Territories, validate_territory
-from sourceprint.royalties.uses.use import Use
+from sourceprint.royalties.uses.use import Use, seconds_text
 
 __all__ = ["JOINED_MS", "OUTCOMES", "LicenceTerms", "ShareOutcome", "UseTerms", "longest_passage_ms"]
 
@@ -326,14 +325,14 @@ def _conditions(licence: Licence, use: Use, recording: RightsRecording | None) -
     name = use.recording_id or ", ".join(use.work_ids) or use.index_id
     passage = longest_passage_ms(use)
     if conditions.max_consecutive_ms is not None and passage > conditions.max_consecutive_ms:
-        limit = _seconds(Fraction(conditions.max_consecutive_ms, 1000))
-        return 4, f"max_consecutive_seconds {limit}: {_seconds(Fraction(passage, 1000))} s of {name} in a row"
-    total = _seconds(Fraction(use.attributed_us, 1_000_000))
+        limit = seconds_text(1000 * conditions.max_consecutive_ms)
+        return 4, f"max_consecutive_seconds {limit}: {seconds_text(1000 * passage)} s of {name} in a row"
+    total = seconds_text(use.attributed_us)
     if conditions.max_total_ms is not None and use.attributed_us > conditions.max_total_ms * 1000:
-        return 5, f"max_total_seconds {_seconds(Fraction(conditions.max_total_ms, 1000))}: {total} s of {name}"
+        return 5, f"max_total_seconds {seconds_text(1000 * conditions.max_total_ms)}: {total} s of {name}"
     share = conditions.max_share_of_track_millionths
     if share is not None and use.attributed_us * WHOLE > share * use.track_ms * 1000:
-        track = _seconds(Fraction(use.track_ms, 1000))
+        track = seconds_text(1000 * use.track_ms)
         return 6, f"max_share_of_track {format_percent(share)}: {total} s of {name} in a track of {track} s"
     # A use of the composition alone takes nothing from a recording, so no vocals either.
     if conditions.no_vocals and not (use.layer == "composition" and not use.recording_id):
@@ -343,12 +342,6 @@ def _conditions(licence: Licence, use: Use, recording: RightsRecording | None) -
         if vocals != "no":
             return 7, f"no_vocals: whether {name} has vocals is not known"
     return _KEPT, ""
-
-
-def _seconds(exact: Fraction) -> str:
-    """Return seconds, whole microseconds at the finest, without zeros at the end."""
-    whole, rest = divmod(int(exact * 1_000_000), 1_000_000)
-    return f"{whole}.{rest:06d}".rstrip("0") if rest else str(whole)
 
 
 def _shown(territories: Territories) -> str:

@@ -1,16 +1,8 @@
 """Reported usage: a licensee's figures for generated tracks, by track and territory, for one period.
 
-A sheet (.csv, .tsv, .xlsx), one row for each generated track and territory (docs/formats/usage.md):
-
-    track        territory  usages  net_revenue  currency  generated_on  purpose
-    one.wav      DE         1200    34.56        EUR       2026-07-14    generate
-                 FR                 9000.00      EUR
-
-The first row names the columns, in any order; others are ignored. `territory` must be there, and `usages` or
-`net_revenue`. A track is named by its SHA-256, by its path as the scan had it, or by its file name alone, in column
-`track`; or by the licensee's own id in column `track_id`. A row with neither is about its territory as a whole. Without
-`usages`, a track counts once in a territory. `used_on` splits the usage of a track by days. The dialect is that of all
-sheets (`sourceprint.sheets`); where the delimiter is not the comma, a decimal comma is read as one.
+A sheet (.csv, .tsv, .xlsx) has one row for each generated track and territory; docs/formats/usage.md describes its
+columns. A row without a track is about its territory as a whole. Where the delimiter is not the comma, a decimal comma
+is read as a point.
 
 All errors are listed, with their lines, up to a limit; no row is taken from a file with an error.
 """
@@ -142,28 +134,17 @@ class Usage:
         return any(self._by_track)
 
 
-def read_usage(path: Path, *, default_purpose: str = "") -> Usage:
-    """Read a file of reported usage.
-
-    Parameters
-    ----------
-    path : Path
-        A file that ends in .csv, .tsv or .xlsx.
-    default_purpose : str
-        Where a row says none; "" leaves it open.
+def read_usage(path: Path) -> Usage:
+    """Read a file of reported usage, which ends in .csv, .tsv or .xlsx.
 
     Raises
     ------
-    ParameterError
-        If `default_purpose` is no purpose.
     RightsError
         If the file cannot be read, is no table, or has wrong rows; the message lists them by line.
     """
-    if default_purpose:
-        validate_purpose(default_purpose)
 
     def reader(sheet: Sheet) -> Callable[[int, dict[str, str]], UsageRow]:
-        return _Table(decimal_comma=sheet.delimiter != ",", default_purpose=default_purpose).row
+        return _Table(decimal_comma=sheet.delimiter != ",").row
 
     rows, sha256 = typed_rows(path, COLUMNS, (("territory",), ("usages", "net_revenue")), reader)
     if not rows:
@@ -177,9 +158,8 @@ def read_usage(path: Path, *, default_purpose: str = "") -> Usage:
 class _Table:
     """The rows of one file as they come, each held against those before it."""
 
-    def __init__(self, *, decimal_comma: bool, default_purpose: str) -> None:
+    def __init__(self, *, decimal_comma: bool) -> None:
         self._decimal_comma = decimal_comma
-        self._default_purpose = default_purpose
         self._seen: dict[tuple[str, str, str, str], int] = {}
         self._counted: set[tuple[str, str, str]] = set()  # track, territory, day
         self._facts: dict[str, tuple[str, str, int]] = {}  # track -> generated_on, purpose, line
@@ -188,7 +168,7 @@ class _Table:
         track, track_id = _track(values.get("track", "")), _track(values.get("track_id", ""), what="track_id")
         territory = validate_territory(values.get("territory", ""))
         revenue, currency = self._revenue(values.get("net_revenue", ""), values.get("currency", ""))
-        purpose = values.get("purpose", "").lower() or self._default_purpose
+        purpose = values.get("purpose", "").lower()
         if purpose:
             validate_purpose(purpose)
         days = {

@@ -17,7 +17,7 @@ import msgspec
 
 from sourceprint.royalties.money import Whole
 
-__all__ = ["STATES", "Use", "UsePassage", "use_bytes", "use_from_json", "use_to_json"]
+__all__ = ["STATES", "Use", "UsePassage", "seconds_text", "use_bytes", "use_from_json", "use_to_json"]
 
 SCHEMA = "sourceprint/use/2"
 _SCHEMA_1 = "sourceprint/use/1"
@@ -195,6 +195,12 @@ def use_from_json(value: dict[str, Any]) -> Use:
     if not (use.confidence.is_finite() and use.p_false.is_finite()):
         raise ValueError(f"confidence {use.confidence}, p_false {use.p_false}: must be numbers")
     return use
+
+
+def seconds_text(microseconds: int) -> str:
+    """Return seconds with the decimals that they have."""
+    whole, rest = divmod(microseconds, 1_000_000)
+    return f"{whole}.{rest:06d}".rstrip("0").rstrip(".")
 
 
 def _contenders(value: dict[str, Any]) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from openpyxl import Workbook
 
-from fingerprint.errors import ParameterError, RightsError
+from fingerprint.errors import RightsError
 from sourceprint.royalties.uses.usage import Usage, UsageRow, read_usage
 
 HEADER = "track,territory,usages,net_revenue,currency,generated_on,purpose\n"
@@ -74,13 +74,6 @@ def test_revenue_in_two_currencies_does_not_count_the_track_twice(tmp_path: Path
 def test_a_file_without_rows_is_refused_as_it_would_count_every_track_once(tmp_path: Path) -> None:
     with pytest.raises(RightsError, match=r"no rows under the header.*leave the file out"):
         read_usage(written(tmp_path, HEADER))
-
-
-def test_the_default_purpose_stands_where_a_row_says_none(tmp_path: Path) -> None:
-    path = written(tmp_path, "track,territory,usages,purpose\na.wav,DE,1,\nb.wav,DE,1,train\n")
-    assert [row.purpose for row in read_usage(path, default_purpose="generate").rows] == ["generate", "train"]
-    with pytest.raises(ParameterError, match="purpose 'sing': write one of train, generate, reference-audio"):
-        read_usage(path, default_purpose="sing")
 
 
 def test_a_track_is_found_by_digest_then_path_then_file_name() -> None:
