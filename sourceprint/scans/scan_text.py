@@ -27,7 +27,7 @@ from collections.abc import Iterator
 from fingerprint.errors import printable
 from index.explain.explanation import CLEAR_SHARE, Account, Explanation, WeighedAlignment
 from index.search.matches import Match, Passage, Transformation, union_seconds
-from index.search.significance import LEAST_FALSE_PER_1000H
+from index.search.significance import LEAST_FALSE_PER_1000H, LEAST_P
 from index.storage.recordings import Recording
 from index.storage.tags import ranges_text
 from sourceprint.scans.results.result_text import change_text, odds
@@ -199,11 +199,12 @@ def _alignment(alignment: WeighedAlignment, explanation: Explanation) -> Iterato
     )
     yield "where", f"{_spans(alignment)}; {_change(alignment.transformation)}"
     yield "score", f"{alignment.score:.1f}; threshold {alignment.threshold:.1f}"
-    at_most = "at most " if alignment.false_per_1000h <= LEAST_FALSE_PER_1000H else ""
+    of_tracks = "at most " if alignment.p_false <= LEAST_P else ""
+    of_hours = "at most " if alignment.false_per_1000h <= LEAST_FALSE_PER_1000H else ""
     yield (
         "by chance",
-        f"as good in {at_most}{odds(alignment.p_false)} of such tracks, and "
-        f"{at_most}{_number(alignment.false_per_1000h)} times in 1 000 hours; "
+        f"as good in {of_tracks}{odds(alignment.p_false)} of such tracks, and "
+        f"{of_hours}{_number(alignment.false_per_1000h)} times in 1 000 hours; "
         f"the limit is {_number(explanation.max_false_per_1000h)}",
     )
 

@@ -534,6 +534,12 @@ def test_the_text_of_an_explanation() -> None:
     ]
 
 
+def test_a_figure_at_its_bound_is_said_to_be_one() -> None:
+    certain = replace(attempt(90.0), p_false=1e-9, false_per_1000h=9.8e-06)
+    lines = explanation_block(explanation_of(Account("a", Recording("a"), n_landmarks=200, catalogue=certain)))
+    assert "as good in at most 1 in 10^9 of such tracks, and 9.8e-06 times in 1 000 hours" in " ".join(lines.split())
+
+
 def test_a_faint_passage_is_compared_with_a_plain_copy() -> None:
     account = Account("a", Recording("a"), n_landmarks=200, catalogue=attempt(20.0), causes=("faint",))
     assert "40 % of the landmarks of the passage, where a plain copy has about 50 %" in " ".join(

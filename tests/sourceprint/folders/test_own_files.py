@@ -68,7 +68,9 @@ def test_a_folder_of_ours_without_audio_is_told_from_others(
 
 def test_a_database_of_rights_is_no_audio(tmp_path: Path) -> None:
     Database.open(tmp_path / "rights.sqlite", create=True)
-    assert own_kind(tmp_path / "rights.sqlite").startswith("a database, not audio; `sourceprint rights check --rights DATABASE`")
+    assert own_kind(tmp_path / "rights.sqlite").startswith(
+        "a database, not audio; `sourceprint rights check --rights DATABASE`"
+    )
 
 
 @pytest.mark.parametrize(("name", "data"), [("a.wav", b"RIFF"), ("a.json", b'{"schema": "other/1"}'), ("a.bin", b"")])
