@@ -4,6 +4,7 @@ import calendar
 import re
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 
 from fingerprint.errors import ParameterError
 
@@ -19,12 +20,20 @@ def parse_date(text: str, *, what: str = "date") -> date:
         If it is written otherwise, or there is no such day.
     """
     stripped = text.strip()
-    if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", stripped):
-        raise ParameterError(f"{what} {stripped!r:.40}: write YYYY-MM-DD, such as 2026-07-14")
     try:
-        return date.fromisoformat(stripped)
+        return _day(stripped)
     except ValueError as error:
-        raise ParameterError(f"{what} {stripped!r}: there is no such day") from error
+        raise ParameterError(f"{what} {stripped!r:.40}: {error}") from error
+
+
+@lru_cache(maxsize=1_024)  # thousands of tracks were generated on the same few days
+def _day(text: str) -> date:
+    if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
+        raise ValueError("write YYYY-MM-DD, such as 2026-07-14")
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise ValueError("there is no such day") from error
 
 
 def months_after(day: str, months: int) -> date:

@@ -58,11 +58,11 @@ class _Group:
 
     contributions: list[Contribution] = field(default_factory=list)
     terms: list[Licence] = field(default_factory=list)
-    reasons: set[str] = field(default_factory=set)
-    held: dict[str, tuple[Amount, str]] = field(default_factory=dict)  # by party: how much, and why
+    reasons: set[str] | None = None
+    held: dict[str, tuple[Amount, str]] | None = None  # by party: how much, and why
     usages: dict[tuple[str, date], int] = field(default_factory=dict)  # by use and day
     attributed_us: dict[str, int] = field(default_factory=dict)  # by use
-    days: set[tuple[date, bool]] = field(default_factory=set)  # whose owners are paid; whether of usage
+    days: tuple[tuple[date, bool], ...] = ()  # whose owners are paid; whether of usage
 
 
 def compute_statement(
@@ -145,14 +145,16 @@ def compute_statement(
     priced = allocate(ordered, reported, rights, policy, period=period, converter=converter, charged=charged)
     tiered, tiers = with_tiers(priced, own, usages_before or {}, period=period, converter=converter)
     groups = _gather(chain(tiered, pool_parts(own.values(), rights, period, converter)), division)
-    lines = tuple(_line(number, key, groups[key]) for number, key in enumerate(sorted(groups, key=line_order), 1))
+    held_of = {key: group.held for key, group in groups.items() if group.held}
+    # Groups are as large as lines: each makes room for its line.
+    lines = tuple(_line(number, key, groups.pop(key)) for number, key in enumerate(sorted(groups, key=line_order), 1))
     if earned_elsewhere is not None:
         lines = with_guarantees(lines, own, period, earned_elsewhere, converter)
     held = tuple(
-        HeldShare(line.number, party_id, *groups[key_of(line)].held[party_id])
+        HeldShare(line.number, party_id, *of_party)
         for line in lines
-        if line.kind == "held" and key_of(line) in groups
-        for party_id in sorted(groups[key_of(line)].held)
+        if line.kind == "held"
+        for party_id, of_party in sorted(held_of.get(key_of(line), {}).items())
     )
     out = opted_out_of_pools(own.values(), rights, period)
     outside = tuple(sorted(division.outside, key=_OUTSIDE_ORDER))
@@ -219,18 +221,21 @@ def _no_rates(currency: str) -> Callable[[str], Conversion]:
 def _gather(priced_uses: Iterable[PricedUse], division: Division) -> dict[LineKey, _Group]:
     groups: dict[LineKey, _Group] = {}
     for priced in priced_uses:
+        day = (priced.shares_on, priced.is_day_of_usage)
         for entry in division.entries(priced):
             group = groups.setdefault(entry.key, _Group())
             group.contributions.append(entry.contribution)
             group.terms.append(entry.terms)
             if entry.reason:
+                group.reasons = group.reasons or set()
                 group.reasons.add(entry.reason)
             if entry.held_for:
+                group.held = group.held or {}
                 before, _ = group.held.get(entry.held_for, (ZERO, ""))
                 group.held[entry.held_for] = (before + entry.contribution.gross, entry.reason)
             matched = entry.key[2] != "unmatched"
-            if matched:
-                group.days.add((priced.shares_on, priced.is_day_of_usage))
+            if matched and day not in group.days:
+                group.days = (*group.days, day)
             if priced.use is not None:
                 group.usages[priced.use.id, priced.shares_on] = priced.usages if matched else 0
                 group.attributed_us[priced.use.id] = priced.use.attributed_us
@@ -246,7 +251,7 @@ def _line(number: int, key: LineKey, group: _Group) -> Line:
         number=number,
         usages=sum(group.usages.values()),
         attributed_us=sum(group.attributed_us.values()),
-        reason=_reason(group.reasons),
+        reason=_reason(group.reasons or ()),
         gross=gross,
         deductions=deductions,
         net=gross - sum_of(one.amount for one in deductions),
@@ -270,7 +275,7 @@ def _deductions(group: _Group) -> tuple[Deducted, ...]:
     return tuple(Deducted(name, amount) for name, amount in sorted(amounts.items()))
 
 
-def _shares_on(days: set[tuple[date, bool]]) -> str:
+def _shares_on(days: Collection[tuple[date, bool]]) -> str:
     """Return in words the days on which the holders of the shares are owed a line."""
     words = []
     for is_day_of_usage, what in ((True, BY_DAY), (False, AT_END)):
@@ -299,7 +304,7 @@ def _totals(divided_up: Mapping[tuple[str, str], Amount], lines: Iterable[Line],
     return tuple(Total(*group, allotted.get(group, ZERO), divided.get(group, ZERO)) for group in groups)
 
 
-def _reason(reasons: set[str]) -> str:
+def _reason(reasons: Collection[str]) -> str:
     shown = sorted(reasons)
     more = f"; and {len(shown) - _SHOWN_REASONS} more reasons" if len(shown) > _SHOWN_REASONS else ""
     return "; ".join(shown[:_SHOWN_REASONS]) + more

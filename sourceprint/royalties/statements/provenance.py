@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from fingerprint.digests import canonical_json, digest_of, exact_json
+from sourceprint.royalties.rights.database import in_chunks
 from sourceprint.royalties.statements.amounts.lines import key_of
 from sourceprint.royalties.statements.files.statement_json import plain
 from sourceprint.royalties.statements.statement import InputDigests, Statement
@@ -18,6 +19,9 @@ from sourceprint.royalties.uses.usage import UsageRow
 from sourceprint.royalties.uses.use import Use, use_bytes
 
 __all__ = ["identified", "input_digests", "same_inputs"]
+
+_LINES = 1_000
+"""Lines that are encoded together."""
 
 
 def input_digests(statement: Statement, before: str) -> InputDigests:
@@ -38,8 +42,12 @@ def identified(statement: Statement) -> Statement:
     Opening balances and adjustments follow from the statements before, and the revision of the rights counts other
     imports too; none of these is an input of this period.
     """
-    lines = [[*key_of(line), str(line.gross), str(line.net)] for line in statement.lines]
-    told = digest_of(exact_json([*_inputs(statement), lines])).removeprefix("sha256:")[:12]
+    digest = hashlib.sha256(exact_json(_inputs(statement))[:-1] + b",[")
+    for number, chunk in enumerate(in_chunks(statement.lines, _LINES)):
+        lines = [[*key_of(line), str(line.gross), str(line.net)] for line in chunk]
+        digest.update((b"," if number else b"") + exact_json(lines)[1:-1])
+    digest.update(b"]]")
+    told = digest.hexdigest()[:12]
     return replace(statement, id=f"S-{statement.licensee.id}-{statement.period.label}-{told}")
 
 
