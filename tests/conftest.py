@@ -51,7 +51,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_make_collect_report(
     collector: pytest.Collector,
 ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
-    """Have every second process read the files from the end: what one has compiled, the other finds in the cache."""
+    """Have every second process read the files from the end: compiled code of one is in the cache for the other."""
     report = yield
     if os.environ.get("PYTEST_XDIST_WORKER", "gw0")[-1] in "13579" and isinstance(collector, pytest.Directory):
         report.result = list(reversed(report.result))

@@ -58,7 +58,7 @@ def fate(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str
 
 
 def told(said: str, fate: str) -> list[str]:
-    """Return what is said of the bad file, which is a line as expected, and make sure that there is no traceback."""
+    """Return the line about the bad file, and make sure that it is as expected and without a traceback."""
     lines = [line for line in said.splitlines() if "bad.wav: " in line and REASONS[fate].partition(" ")[0] in line]
     assert "Traceback" not in said
     for line in lines:

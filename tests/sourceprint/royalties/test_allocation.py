@@ -180,7 +180,7 @@ def test_the_first_method_whose_inputs_exist_is_taken() -> None:
     assert by_revenue.lines[0].contributions[0].method == "equal"
 
 
-def test_no_method_with_its_inputs_is_refused_naming_what_is_missing() -> None:
+def test_no_method_with_its_inputs_is_refused_naming_the_missing_ones() -> None:
     with pytest.raises(StatementError, match=r"LIC-1 in Worldwide.*no per_second.*no revenue is reported"):
         stated([a_use()], card=BY_REVENUE)
 
@@ -295,7 +295,7 @@ def test_a_work_in_dispute_is_held_and_the_master_is_paid() -> None:
     assert not found(stated([a_use()], rights=replace(rights, works=settled)), kind="held")
 
 
-def test_what_is_missing_to_the_whole_is_unclaimed() -> None:
+def test_the_remainder_of_shares_is_unclaimed() -> None:
     shares = (a_share("R1", "P-A", millionths=600_000), a_share("R1", "", millionths=150_000))
     statement = stated([a_use()], rights=replace(some_rights(), master_shares={"R1": shares}))
     (unclaimed,) = found(statement, right="Master", kind="unclaimed")

@@ -294,7 +294,7 @@ def with_adjustment(statement: Statement, **changes: object) -> Statement:
         (lambda s: with_adjustment(s, now=ZERO), "adjustment 1", "now less stated is -9, the adjustment -2.5"),
     ],
 )
-def test_what_does_not_add_up_is_named(
+def test_sums_that_do_not_add_up_are_named(
     tmp_path: Path, change: Callable[[Statement], Statement], where: str, what: str
 ) -> None:
     damaged = change(samples.rich())

@@ -157,7 +157,7 @@ def test_every_transaction_is_an_entry_of_its_kinds_and_all_rows_are_covered(fil
     assert found.rows == made - 9 + 3, "each row once, without those of the chain, and three that ended"
 
 
-def test_a_held_head_witnesses_what_is_before_it(filled_file: Database) -> None:
+def test_a_held_head_witnesses_all_earlier_entries(filled_file: Database) -> None:
     head = head_of(filled_file)
     with filled_file.changing(source="third") as change:
         apply_records(change, party, [row_of(Party("P9", "Name"))])
@@ -212,7 +212,7 @@ def test_a_long_text_is_hashed_as_canonical_json_too(sqlite_database: Database) 
     assert row.digest == hashlib.sha256(canonical_json(["usage_report", False, report], utf8=True)).hexdigest()
 
 
-def test_what_fails_enters_nothing(filled_file: Database) -> None:
+def test_a_failure_enters_nothing(filled_file: Database) -> None:
     with pytest.raises(ZeroDivisionError):
         decide_and_fail(filled_file)
     assert head_of(filled_file).sequence == 9
@@ -485,7 +485,7 @@ def test_text_where_a_number_belongs_is_found(filled_file: Database) -> None:
 # On the command line.
 
 
-def test_verify_and_head_say_what_holds_and_what_does_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_verify_and_head_report_faults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOURCEPRINT_RIGHTS", str(tmp_path / "rights.sqlite"))
     database = Database.open(tmp_path / "rights.sqlite", create=True)
     fill(database)

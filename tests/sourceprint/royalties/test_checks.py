@@ -124,7 +124,7 @@ def test_shares_of_different_rights_or_days_or_territories_do_not_add_up() -> No
     assert found(master_shares=shares) == []
 
 
-def test_what_no_known_party_owns_is_unclaimed() -> None:
+def test_shares_without_a_known_party_are_unclaimed() -> None:
     shares = [share("S1", "P1", 500_000), share("S2", "", 250_000)]
     assert found(master_shares=shares) == [
         (

@@ -331,7 +331,7 @@ def test_a_change_of_nothing_makes_no_revision(database: Database) -> None:
         assert current_revision(connection) == 0
 
 
-def test_a_revision_says_who_when_and_from_what(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_revision_has_author_time_and_source(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOURCEPRINT_ACTOR", "ann\n")
     noon = datetime(2026, 11, 22, 12, 0, 0, 999_999, tzinfo=timezone(timedelta(hours=2)))
     with database.changing(source="a\nb.csv", digest="sha256:00", now=noon) as change:
@@ -378,7 +378,7 @@ def test_a_reader_keeps_its_snapshot_while_another_writes(database: Database) ->
     assert party_ids(database) == ["P1", "P2"]
 
 
-def test_a_second_writer_waits_and_sees_what_the_first_one_did(database: Database, database_place: str) -> None:
+def test_a_second_writer_waits_and_sees_the_changes_of_the_first(database: Database, database_place: str) -> None:
     waiting = threading.Event()
 
     def second() -> None:
@@ -429,7 +429,7 @@ def test_writers_in_several_processes_lose_nothing(database: Database, database_
 
 
 @pytest.mark.slow
-def test_what_a_killed_writer_did_is_rolled_back(database: Database, database_place: str) -> None:
+def test_a_killed_writer_is_rolled_back(database: Database, database_place: str) -> None:
     add_party(database, "P1")
     program = (
         "from sourceprint.royalties.rights.history import apply_records\n"

@@ -108,7 +108,7 @@ def test_an_advance_is_recouped_over_two_quarters(database: Database, tmp_path: 
     assert "advance of" not in statement_text(third)
 
 
-def test_an_advance_gives_back_what_is_withdrawn(database: Database, tmp_path: Path) -> None:
+def test_an_advance_gives_back_withdrawn_uses(database: Database, tmp_path: Path) -> None:
     a_deal(database, advance=Advance(1000, date(2026, 1, 15)))
     attribute(database, tmp_path, "2026-02-01", "a.wav", "b.wav")
     issue(database, "2026-Q1")
@@ -221,9 +221,7 @@ def computed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 @pytest.mark.slow
-def test_what_nothing_has_changed_for_is_not_computed_again(
-    database: Database, tmp_path: Path, computed: list[str]
-) -> None:
+def test_unchanged_statements_are_not_computed_again(database: Database, tmp_path: Path, computed: list[str]) -> None:
     a_deal(database)
     attribute(database, tmp_path, "2026-01-05", "a.wav")
     issue(database, "2026-01")

@@ -159,7 +159,7 @@ def test_what_is_taken_back_after_full_recoupment_gives_back_only_what_then_lack
     assert (str(short.balance), str(short.recouped[0].now)) == ("100", "-100")
 
 
-def test_half_of_what_is_payable_is_recouped_where_the_licence_says_so() -> None:
+def test_half_of_payable_amounts_is_recouped_where_the_licence_says_so() -> None:
     assert str(recoup(account(500_000), {"P-LABEL": euros("600.000001")}).recouped[0].now) == "300.0000005"
 
 

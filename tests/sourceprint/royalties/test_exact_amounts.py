@@ -179,7 +179,7 @@ def test_an_amount_that_is_none_or_too_fine_is_refused() -> None:
         Amount.nearest(2**63, "EUR")
 
 
-def test_what_is_carried_is_paid_by_a_later_statement(database: Database, tmp_path: Path) -> None:
+def test_a_carried_amount_is_paid_by_a_later_statement(database: Database, tmp_path: Path) -> None:
     # Half a cent for a match: a quarter of a cent for the master each time R1 is used.
     store_rights(database, some_rights(licences=[a_licence(rate_card=a_rate_card(per_match=Fraction(1, 2)))]))
     found = []

@@ -287,7 +287,7 @@ def test_the_licences_say_where_each_use_is_licensed(story: Story) -> None:
     }
 
 
-def test_every_line_is_what_comes_out_by_hand(story: Story) -> None:
+def test_every_line_equals_the_calculation_by_hand(story: Story) -> None:
     assert stated_lines(story.first) == LINES
     assert stated_lines(story.second) == LINES_Q4
 
@@ -301,7 +301,7 @@ def test_lines_sum_to_the_total_of_every_territory_and_right(story: Story) -> No
     assert cents(total.total for total in story.second.totals) == T1_Q4 == 120
 
 
-def test_nobody_is_paid_for_what_is_held_unclaimed_or_overclaimed(story: Story) -> None:
+def test_nobody_is_paid_for_held_unclaimed_or_overclaimed_amounts(story: Story) -> None:
     unpaid: dict[str, Fraction | int] = {}
     reasons: dict[str, set[str]] = {}
     for line in story.first.lines:
@@ -345,7 +345,7 @@ def test_shares_that_no_licence_permits_are_listed_and_get_no_line(story: Story)
     assert not paid_for & {key[:4] for key in found}
 
 
-def test_a_check_of_the_rights_names_the_overclaim_and_what_is_unclaimed(story: Story) -> None:
+def test_a_check_of_the_rights_names_overclaimed_and_unclaimed_shares(story: Story) -> None:
     found = [(finding.severity, finding.kind, finding.subject, finding.sentence) for finding in story.findings]
     assert [(severity, kind) for severity, kind, _, _ in found] == [
         ("error", "overclaim"),

@@ -116,7 +116,7 @@ def assert_payments_follow(paper: Paper) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda chapter: chapter.partition("\n")[0])
-def test_a_story_is_what_its_commands_state(
+def test_a_story_equals_the_statements_of_its_commands(
     chapter: str, database_place: str, new_sqlite: Path, tmp_path: Path
 ) -> None:
     if "://" not in database_place:

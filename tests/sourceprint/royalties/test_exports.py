@@ -155,7 +155,7 @@ def test_an_earlier_revision_is_exported_as_it_was(database: Database, tmp_path:
     assert content(tmp_path / "after") != content(tmp_path / "before")
 
 
-def test_what_nobody_claims_is_exported_by_territory(database: Database, tmp_path: Path) -> None:
+def test_unclaimed_shares_are_exported_by_territory(database: Database, tmp_path: Path) -> None:
     half = Share("S1", "W1", "P1", "PerformingRight", 500_000, Territories(("DE",)), date(2026, 1, 1))
     lost = Share("S2", "W1", "", "PerformingRight", 500_000, Territories(("DE",)), date(2026, 1, 1))
     put(database, [Party("P1", "Ann"), Work("W1", "Song"), half, lost])

@@ -159,7 +159,7 @@ def test_an_id_that_occurs_twice_is_refused_and_nothing_is_imported(database: Da
         ({"more": ""}, "columns missing or not of this table: more"),
     ],
 )
-def test_what_cannot_be_stored_everywhere_is_refused_everywhere(
+def test_text_that_one_database_cannot_store_is_refused_by_all(
     database: Database, values: dict[str, str], message: str
 ) -> None:
     row = {**row_of(Party("P1", "name")), **values}
@@ -167,7 +167,7 @@ def test_what_cannot_be_stored_everywhere_is_refused_everywhere(
         apply_records(change, party, [row])
 
 
-def test_numbers_beyond_what_a_column_holds_are_refused(database: Database) -> None:
+def test_numbers_beyond_the_range_of_a_column_are_refused(database: Database) -> None:
     put(database, RightsRecording("R1", "t", duration_ms=2**63 - 1))
     assert read(database, recording_ids=["R1"]).recordings["R1"].duration_ms == 2**63 - 1
     for record in (RightsRecording("R2", "t", duration_ms=2**63), Share("S1", "R1", "P1", MASTER, 2**31)):

@@ -401,7 +401,7 @@ def test_another_percentage_changes_the_share_on_file(rights: Database, tmp_path
     assert (report.applied["work_share"].added, report.applied["work_share"].changed) == (0, 1)
 
 
-def test_what_a_table_has_no_column_for_stays_as_it_is(rights: Database, tmp_path: Path) -> None:
+def test_fields_without_a_column_stay_unchanged(rights: Database, tmp_path: Path) -> None:
     folder = written(tmp_path / "feed", {"parties.tsv": "PartyRecordId\tIPI\tFullName\nP1\t199\tAnn\n"})
     import_rights(rights, [folder])
     written(folder, {"parties.tsv": "PartyRecordId\tFullName\nP1\tAnne\n"})
@@ -412,7 +412,7 @@ def test_what_a_table_has_no_column_for_stays_as_it_is(rights: Database, tmp_pat
     assert on_file(rights) == [Party("P1", "Anne")]
 
 
-def test_a_reference_must_lead_to_the_files_or_to_what_is_on_file(database: Database, tmp_path: Path) -> None:
+def test_a_reference_must_lead_to_a_row_or_a_record(database: Database, tmp_path: Path) -> None:
     tables = {name: TABLES[name] for name in ("resources.tsv", "mastershares.tsv")}
     error = the_error(import_rights(database, [written(tmp_path / "feed", tables)]))
     assert (error.file, error.row, error.column, error.value) == ("mastershares.tsv", 2, "party_id", "P2")
@@ -421,7 +421,7 @@ def test_a_reference_must_lead_to_the_files_or_to_what_is_on_file(database: Data
     assert import_rights(database, [tmp_path / "feed"]).errors == 0
 
 
-def test_a_partial_import_leaves_out_what_depends_on_a_wrong_row(database: Database, tmp_path: Path) -> None:
+def test_a_partial_import_leaves_out_dependants_of_a_wrong_row(database: Database, tmp_path: Path) -> None:
     tables = TABLES | {"parties.tsv": TABLES["parties.tsv"].replace("00122619891", "00122619892")}
     folder = written(tmp_path / "feed", tables)
     whole = import_rights(database, [folder], shares="percent")
@@ -491,7 +491,7 @@ def test_shares_that_say_who_wrote_are_not_counted_as_shares_that_are_paid(right
     assert the_error(import_rights(rights, [folder], shares="percent")).rule == "no-party"
 
 
-def test_what_is_not_used_is_named(rights: Database, tmp_path: Path) -> None:
+def test_unused_columns_are_named(rights: Database, tmp_path: Path) -> None:
     others = {
         "alternativemusicalworktitles.tsv": "a\tb\n",
         "BWARM_Manifest_X_2026.tsv": "a\n",
@@ -511,7 +511,7 @@ def test_what_is_not_used_is_named(rights: Database, tmp_path: Path) -> None:
     assert "columns not used: Phone" in [problem.remedy for problem in report.problems]
 
 
-def test_a_manifest_says_what_shares_are_and_how_many_rows_there_must_be(rights: Database, tmp_path: Path) -> None:
+def test_a_manifest_states_the_unit_of_shares_and_the_number_of_rows(rights: Database, tmp_path: Path) -> None:
     manifest = "TableType\tFileName\tNumberOfRecords\tSharesAre\nX\tmusicalworkrightshares.tsv\t{}\tpercent\n"
     folder = written(tmp_path / "feed", TABLES | {"manifest.tsv": manifest.format(2)})
     error = the_error(import_rights(rights, [folder]))
@@ -534,7 +534,7 @@ def test_a_wrong_licence_and_one_without_parties_are_refused(rights: Database, t
     assert len(errors(report)) == new_licence().count('= ""') + 4  # purposes, scope, price and rights are empty too
 
 
-def test_a_dry_run_says_what_would_be_and_changes_nothing(database: Database, tmp_path: Path) -> None:
+def test_a_dry_run_reports_the_changes_and_makes_none(database: Database, tmp_path: Path) -> None:
     report = import_rights(database, [csv_file(tmp_path, SONG)], dry_run=True)
     assert (report.imported, report.revision, report.applied["party"].added) == (False, None, 2)
     assert "would be imported" in import_report_text(report)
@@ -580,7 +580,7 @@ def test_every_column_is_documented() -> None:
     assert [name for name in names if name not in text] == []
 
 
-def test_a_second_import_says_what_it_changes(rights: Database, tmp_path: Path) -> None:
+def test_a_second_import_lists_its_changes(rights: Database, tmp_path: Path) -> None:
     head = "isrc,title,artists,label\n"
     first = head + "USRC17607839,One,A,Blue\nUSRC17607840,Two,B,Blue\n"
     assert import_rights(rights, [csv_file(tmp_path, first)]).errors == 0

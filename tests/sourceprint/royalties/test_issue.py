@@ -114,7 +114,7 @@ def test_a_statement_is_issued_and_kept_to_the_byte(attributed: Database) -> Non
     assert list_statements(attributed, "P-OTHER") == []
 
 
-def test_issuing_the_same_again_returns_what_is_kept(attributed: Database) -> None:
+def test_issuing_the_same_again_returns_the_stored_statement(attributed: Database) -> None:
     first = issue(attributed)
     again = issue(attributed, issued_on="2026-12-24", now=datetime(2026, 12, 24, tzinfo=UTC))
     assert statement_bytes(again) == statement_bytes(first)
@@ -156,7 +156,7 @@ def test_a_period_that_has_not_ended_is_stated_provisionally_alone(
     assert kept(attributed) == 0
 
 
-def test_what_was_stated_provisionally_changes_no_statement(attributed: Database) -> None:
+def test_a_provisional_statement_changes_no_other(attributed: Database) -> None:
     so_far = issue(attributed, provisional=True)
     issued = issue(attributed)
     assert (issued.provisional, issued.adjustments, kept(attributed)) == (False, (), 1)
@@ -193,7 +193,7 @@ def test_a_draft_keeps_nothing(attributed: Database) -> None:
     assert replace(draft, id="S" + draft.id.removeprefix("DRAFT")) == issue(attributed)
 
 
-def test_what_changed_is_an_adjustment_of_the_next_period(attributed: Database) -> None:
+def test_changes_are_adjustments_of_the_next_period(attributed: Database) -> None:
     first = issue(attributed)
     use_id = use_of(attributed, "R2")
     change_state(

@@ -135,9 +135,7 @@ def test_a_territory_that_means_different_countries_is_refused(
     assert on_file(rights) == []
 
 
-def test_a_second_share_column_stops_the_import_until_somebody_says_what_it_is(
-    rights: Database, tmp_path: Path
-) -> None:
+def test_a_second_share_column_stops_the_import_until_it_is_mapped(rights: Database, tmp_path: Path) -> None:
     text = LABEL.replace("\n", ",Publisher share\n") + "QZAAA2600001,One,Ann,Blue,a.wav,,100 %,50 %\n"
     path = written(tmp_path, text)
     with pytest.raises(RightsError, match="'Publisher share' looks like a share and would go unused"):

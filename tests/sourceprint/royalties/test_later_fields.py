@@ -44,11 +44,11 @@ def test_a_later_field_is_written_where_it_holds_something() -> None:
     assert plain(Holder((told,), None)) == {"parts": (written,), "last": None}
 
 
-def test_what_is_left_out_is_read_as_its_default() -> None:
+def test_missing_fields_are_read_as_their_defaults() -> None:
     assert msgspec.convert(plain(Holder((Tiered("one"),), None)), Holder) == Holder((Tiered("one"),), None)
 
 
-def test_fields_from_the_beginning_are_written_whatever_they_hold() -> None:
+def test_fields_of_the_first_version_are_written_with_any_value() -> None:
     part = Contribution("U1", "equal", ZERO, 1, 1, 1, "S1")
     assert plain(part)["basis"] == ""
     assert left_out(part) == part

@@ -175,7 +175,7 @@ def test_uses_are_found_by_track_and_period(rights_on_file: Database, tmp_path: 
     assert {u.track_name for u in uses_in(rights_on_file, generated_between=Period.parse("2026-Q4"))} == {"two.wav"}
 
 
-def test_what_is_wrong_leaves_the_ledger_as_it_was(rights_on_file: Database, tmp_path: Path) -> None:
+def test_faulty_input_leaves_the_ledger_unchanged(rights_on_file: Database, tmp_path: Path) -> None:
     with pytest.raises(RightsError, match=r"line 2: schema=None"):
         entered(rights_on_file, tmp_path, ONE, {})
     with pytest.raises(RightsError, match=r"track one.wav: the day of generation is not known"):
@@ -190,7 +190,7 @@ def test_what_is_wrong_leaves_the_ledger_as_it_was(rights_on_file: Database, tmp
     assert (count(rights_on_file, attribution), count(rights_on_file, use_table)) == (0, 0)
 
 
-def test_the_table_of_transitions_is_what_is_allowed(rights_on_file: Database, tmp_path: Path) -> None:
+def test_the_table_of_transitions_lists_allowed_changes(rights_on_file: Database, tmp_path: Path) -> None:
     assert set(TRANSITIONS) == set(STATES)
     entered(rights_on_file, tmp_path, ONE)
     one = uses_in(rights_on_file)[0].id

@@ -283,7 +283,7 @@ def test_precedence_and_parties_arrive() -> None:
     assert parse_licence(licence_toml(licence), name="a.toml") == licence
 
 
-def test_an_amendment_changes_what_it_names_from_its_day_on() -> None:
+def test_an_amendment_changes_the_named_terms_from_its_day_on() -> None:
     licence = parse_licence(WHOLE_LICENCE + AMENDED, name="a.toml")
     base = licence.on(date(2026, 3, 31))
     assert base == licence

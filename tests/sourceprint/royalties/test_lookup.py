@@ -52,7 +52,7 @@ def put(database: Database, records: list[Record]) -> None:
         ("", set(), set(), []),
     ],
 )
-def test_each_key_leads_to_what_it_names(
+def test_each_key_leads_to_its_records(
     database: Database, key: str, recordings: set[str], works: set[str], versions: list[str]
 ) -> None:
     put(database, RECORDS)

@@ -95,9 +95,7 @@ def copied(first: str, second: str) -> dict[str, Any]:
     return a_scan_result("copied.wav", a_match(first, passage))
 
 
-def test_nothing_is_paid_for_what_two_recordings_of_different_owners_fit(
-    database: Database, attribute: Attribute
-) -> None:
+def test_nothing_is_paid_where_two_recordings_of_different_owners_fit(database: Database, attribute: Attribute) -> None:
     report = attribute(copied("R1", "R2"))
     assert report.states == {"unresolved": (1, 9_000_000)}
     statement = issue(database, Q3)

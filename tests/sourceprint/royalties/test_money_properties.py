@@ -430,7 +430,7 @@ def outside_of(statement: Statement) -> set[tuple[Any, ...]]:
 
 
 @pytest.mark.slow
-def test_statements_are_what_an_auditor_computes(new_sqlite: Path) -> None:
+def test_statements_equal_those_of_an_auditor(new_sqlite: Path) -> None:
     Money.empty = new_sqlite
     run_state_machine_as_test(
         Money,

@@ -66,7 +66,7 @@ def imported(database: Database, folder: Path, text: str, name: str = "optouts.c
         (a_choice("party", "P-W"), "", "W1"),
     ],
 )
-def test_an_opt_out_is_about_what_it_names_and_nothing_else(choice: OptChoice, recording_id: str, work_id: str) -> None:
+def test_an_opt_out_covers_its_subject_alone(choice: OptChoice, recording_id: str, work_id: str) -> None:
     rights = rights_with(choice)
     said = opted_out(rights, recording_id, work_id, "train", "DE", DAY)
     assert said == f"{choice.subject} {choice.subject_id} opted out of train"
@@ -251,7 +251,7 @@ def outcomes(rights: Rights, **fields: Any) -> dict[tuple[str, str], tuple[str, 
     return {(one.territory, one.right): (one.outcome.outcome, one.outcome.rule) for one in said}
 
 
-def test_a_use_of_what_is_opted_out_there_has_an_outcome_of_its_own() -> None:
+def test_a_use_of_an_opted_out_recording_has_its_own_outcome() -> None:
     rights = rights_with(a_choice("recording", "R1", territories=only_in("DE"), valid_from=date(2026, 7, 14)))
     out = ("opted_out", "recording R1 opted out of generate in DE from 2026-07-14")
     said = outcomes(rights, generated_on="2026-07-14")

@@ -349,7 +349,7 @@ def millisecond_by_millisecond(claims: Sequence[Claim], policy: Policy) -> Count
 
 
 @given(matches=scans, policy=policies)
-def test_every_layer_adds_up_to_the_union_of_what_was_matched(matches: list[dict[str, Any]], policy: Policy) -> None:
+def test_every_layer_adds_up_to_the_union_of_its_passages(matches: list[dict[str, Any]], policy: Policy) -> None:
     claims = claims_in(matches)
     holdings = resolve_overlaps(claims, policy, Owners(RIGHTS))
     by_layer = {

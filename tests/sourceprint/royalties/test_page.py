@@ -217,7 +217,7 @@ def test_beyond_a_number_of_uses_lines_are_shown_without_them_and_the_page_says_
     assert data.count(b'<tr class="line">') == len(rows)
 
 
-def test_long_labels_keep_what_tells_them_apart() -> None:
+def test_long_labels_keep_their_distinct_parts() -> None:
     bars = [
         Bar("A Publisher With A Long Name", of_cents(2), "2"),
         Bar("/batches/2026-08/0001/track 17.wav", of_cents(1), "1"),

@@ -149,19 +149,19 @@ def test_a_narrower_look_withdraws_nothing_and_says_so(database: Database, attri
     ) in report_text(report)
 
 
-def test_a_look_as_full_supersedes_what_it_does_not_find(database: Database, attribute: Attribute) -> None:
+def test_an_equally_full_search_supersedes_missing_findings(database: Database, attribute: Attribute) -> None:
     attribute(FULL)
     report = attribute(one_wav(SECOND, **METHOD))
     assert (set(uses_in(database)), report.superseded, report.kept) == ({"R2"}, 1, 0)
 
 
-def test_an_index_at_hand_says_what_it_holds(database: Database, attribute: Attribute) -> None:
+def test_an_index_at_hand_lists_its_recordings(database: Database, attribute: Attribute) -> None:
     attribute(FULL)
     report = attribute(one_wav(digest=OTHER_INDEX, **METHOD), holds=lambda digest, _: digest == OTHER_INDEX)
     assert (report.superseded, report.kept, uses_in(database)) == (2, 0, {})
 
 
-def test_a_reason_supersedes_whatever_was_searched_and_is_kept(database: Database, attribute: Attribute) -> None:
+def test_a_reason_supersedes_any_search_and_is_kept(database: Database, attribute: Attribute) -> None:
     attribute(FULL)
     report = attribute(one_wav(digest=OTHER_INDEX, **METHOD), supersede="new catalogue, by contract")
     assert (report.superseded, uses_in(database)) == (2, {})
@@ -196,7 +196,7 @@ def test_time_of_a_fuller_scan_is_not_given_away_twice(database: Database, attri
     assert {one: use.state for one, use in uses_in(database).items()} == {"R2": "claimed", "R3": "claimed"}
 
 
-def test_a_narrower_look_does_not_move_what_a_fuller_one_found(database: Database, attribute: Attribute) -> None:
+def test_a_narrower_search_keeps_the_findings_of_a_fuller_one(database: Database, attribute: Attribute) -> None:
     attribute(FULL)
     before = uses_in(database)
     moved = a_match("R1", a_passage(0, 14_000))
@@ -291,7 +291,7 @@ def test_a_decision_is_asked_for_again_where_the_time_goes_to_another_recording(
     assert (report.asked_again, report.decisions_without_use) == (1, ())
 
 
-def test_a_decision_on_what_is_gone_altogether_is_named(database: Database, attribute: Attribute) -> None:
+def test_a_decision_on_a_use_that_is_gone_is_named(database: Database, attribute: Attribute) -> None:
     attribute(FULL)
     old = decided(database, "disputed")
     report = attribute(one_wav(SECOND, **METHOD))

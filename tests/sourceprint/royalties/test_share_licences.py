@@ -252,7 +252,7 @@ def test_a_licence_of_everything_never_pushes_out_the_licence_of_another_party()
     assert owed(stated(rights_of(own, publisher()))) == {("P-LABEL", MASTER, "LIC-ALL"): "4", **PUBLISHED}
 
 
-def test_parties_of_a_scope_leave_the_other_shares_and_what_nobody_owns_alone() -> None:
+def test_parties_of_a_scope_leave_other_and_unowned_shares_alone() -> None:
     theirs = publisher(scope=Scope(works=("W1",), parties=("P-PUB",)))
     shares = {"W1": (a_share("W1", "P-PUB", MECHANICAL, HALF), a_share("W1", "P-WRITER", MECHANICAL, 250_000))}
     statement = stated(replace(rights_of(label(), theirs), work_shares=shares))

@@ -266,7 +266,7 @@ def test_a_day_that_is_past_takes_a_reason_which_the_statement_and_the_chain_kee
 
 
 @pytest.mark.slow
-def test_what_was_changed_since_is_named_by_whoever_holds_a_statement(attributed: Database, tmp_path: Path) -> None:
+def test_later_changes_are_named_by_a_holder_of_a_statement(attributed: Database, tmp_path: Path) -> None:
     first = written(attributed, tmp_path / "first")
     second = written(attributed, tmp_path / "second", period="2026-Q4")
     assert told(first, KEY, database=attributed) == told(second, KEY, database=attributed) == []
@@ -340,9 +340,7 @@ def test_a_statement_is_computed_again_as_of_its_issue(attributed: Database, tmp
     ]
 
 
-def test_a_row_that_was_added_or_taken_out_is_named_by_what_it_is_about(
-    attributed_file: Database, tmp_path: Path
-) -> None:
+def test_an_added_or_removed_row_is_named_by_its_subject(attributed_file: Database, tmp_path: Path) -> None:
     statement = load_statement(attributed_file, json_in(written(attributed_file, tmp_path / "first"))["id"])
     first, *others = statement.lines
     added = replace(first, party_id="P-MALLORY")

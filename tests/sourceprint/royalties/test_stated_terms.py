@@ -85,7 +85,7 @@ def test_terms_that_were_stated_change_by_amendment_or_for_a_reason(issued: Data
     assert sources[-1].endswith("licence.toml (correction: the rate was misread)")
 
 
-def test_an_amendment_leaves_what_was_stated_and_a_correction_adjusts_it(issued: Database, tmp_path: Path) -> None:
+def test_an_amendment_leaves_stated_amounts_and_a_correction_adjusts_them(issued: Database, tmp_path: Path) -> None:
     def adjustments() -> dict[str, str]:
         statement = issue_statement(
             issued, licensee=LICENSEE, period=Period.parse("2026-Q4"), issued_on="2027-01-02", by="ann", draft=True,

@@ -167,7 +167,7 @@ def test_deductions_are_taken_off_exactly_and_by_name() -> None:
     assert (str(line.gross), str(line.net)) == ("0.005", "0.003899995")
 
 
-def test_halves_of_a_cent_are_equal_and_the_cents_paid_sum_to_what_is_due_to_date() -> None:
+def test_halves_of_a_cent_are_equal_and_payments_sum_to_the_amount_due() -> None:
     uses = [a_use("a.wav", "R1"), a_use("b.wav", "R2")]
     rights = some_rights(
         licences=[a_licence(rate_card=a_rate_card(per_match=Fraction(1), rights=(("Master", WHOLE),)))]
@@ -211,7 +211,7 @@ def an_adjustment(party_id: str, amount: Amount) -> Adjustment:
     )
 
 
-def test_balances_carry_forward_what_is_below_the_minimum() -> None:
+def test_balances_carry_forward_amounts_below_the_minimum() -> None:
     rights = some_rights(licences=[a_licence(rate_card=a_rate_card(per_match=Fraction(100), minimum_payout=60))])
     statement = computed(
         [a_use()],
@@ -262,7 +262,7 @@ def test_the_same_use_twice_is_refused() -> None:
         computed([a_use(), a_use()], some_rights(), "fixed-fee")
 
 
-def test_amounts_beyond_what_the_database_holds_are_refused() -> None:
+def test_amounts_beyond_the_range_of_the_database_are_refused() -> None:
     rows = [UsageRow("one.wav", "Worldwide", 2**62, None, "")]
     with pytest.raises(StatementError, match=r"licence LIC-1 in Worldwide, 0\.10 EUR per match x .* usages: .* beyond"):
         computed([a_use()], some_rights(), "fixed-fee", rows)
@@ -301,7 +301,7 @@ def of_balance(**changes: Any) -> Callable[[Statement], Statement]:
         (lambda s: replace(s, balances=s.balances[1:]), "balance of P-A: is missing"),
     ],
 )
-def test_the_proof_names_what_does_not_hold(damage: Callable[[Statement], Statement], message: str) -> None:
+def test_the_proof_names_each_fault(damage: Callable[[Statement], Statement], message: str) -> None:
     prove(SOUND)
     with pytest.raises(VerificationError, match=message):
         prove(damage(SOUND))

@@ -138,7 +138,7 @@ def test_the_suffix_of_a_format_counts_unless_the_policy_says_otherwise(scanned:
         ([a_row("T2.wav"), a_row(track_id="N-2")], "is the track that the usage also calls"),
     ],
 )
-def test_what_may_be_two_tracks_or_one_is_refused(scanned: Database, rows: list[UsageRow], message: str) -> None:
+def test_ambiguous_track_ids_are_refused(scanned: Database, rows: list[UsageRow], message: str) -> None:
     with pytest.raises(StatementError, match=message):
         matched(scanned, *rows)
 

@@ -88,7 +88,7 @@ def test_a_heartbeat_keeps_a_lease_and_does_not_revive_one_that_ran_out(service:
 
 
 @pytest.mark.parametrize("lost", [True, False])
-def test_what_a_worker_gives_back_is_claimed_again(service: TestService, lost: bool) -> None:
+def test_a_returned_job_is_claimed_again(service: TestService, lost: bool) -> None:
     add(service, 1)
     take(service, "w1")
     assert jobs.give_back(service.server.database, "w1", lost=lost) == 1

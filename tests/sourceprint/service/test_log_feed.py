@@ -1,4 +1,4 @@
-"""The log: every entry once and in order, whatever fails; changes by the command line included."""
+"""The log: every entry once and in order despite failures; changes by the command line included."""
 
 from __future__ import annotations
 

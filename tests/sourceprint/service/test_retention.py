@@ -1,4 +1,4 @@
-"""Retention: what is old is erased, what is needed stays."""
+"""Retention: old data are erased, needed data stay."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Scans by HTTP: the row is that of the command, whatever comes in is answered, nothing stays behind."""
+"""Scans by HTTP: the row is that of the command, every request is answered, nothing stays behind."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ from tests.sourceprint.service.test_scans_by_http import scan
 
 
 class Receiver:
-    """A receiver on loopback that answers as a test says, and keeps what came."""
+    """A receiver on loopback that answers as a test says, and keeps the requests."""
 
     def __init__(self) -> None:
         self.statuses: list[int] = []
@@ -132,7 +132,7 @@ def test_a_delivery_is_given_up_after_the_last_pause(hooked: TestService, receiv
     ["127.0.0.1", "10.0.0.8", "169.254.169.254", "192.168.1.1", "0.0.0.0", "224.0.0.1", "::1", "fe80::1", "fc00::1",
      "::ffff:10.0.0.1", "64:ff9b::a00:1", "2002:a00:1::"],
 )  # fmt: skip
-def test_addresses_that_are_not_public_are_refused_whatever_the_name(
+def test_addresses_that_are_not_public_are_refused_under_any_name(
     address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     family = socket.AF_INET6 if ":" in address else socket.AF_INET

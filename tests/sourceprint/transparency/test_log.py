@@ -1,4 +1,4 @@
-"""A log on the disk: what is appended, what readers see, and what a crash after any write leaves."""
+"""A log on the disk: appended entries, the view of readers, and the state after a crash at any write."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def log(tmp_path_factory: pytest.TempPathFactory) -> Log:
-    """Return a log of three levels of tiles, appended to twice, with what the reader needs beside it."""
+    """Return a log of three levels of tiles, appended to twice, with the reader's files beside it."""
     folder = tmp_path_factory.mktemp("log")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "fsync", lambda descriptor: None)
