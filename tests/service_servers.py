@@ -75,7 +75,9 @@ class TestService:
     def work(self, owner: str = "test worker") -> int:
         """Do every job that waits, in this process; return how many outcomes were written."""
         database = self.server.database
-        workshop = Workshop(database, self.server.folder, self.server.settings.keep_audio)
+        workshop = Workshop(
+            database, self.server.folder, self.server.settings.keep_audio, self.server.settings.upload_mb
+        )
         written = 0
         while claims := claim(database, owner, lease_seconds=60, most=64):
             written += workshop.do(claims)

@@ -30,6 +30,7 @@ DOORS = {
     "av": ("fingerprint.audio.ffmpeg", "fingerprint.audio.frames"),
     "cryptography": ("sourceprint.signatures",),
     "faiss": ("index.vectors.exact",),
+    "fsspec": ("sourceprint.service.line.objects",),
     "httpx": ("sourceprint.service.hooks.delivery",),
     "iso4217": ("sourceprint.royalties.money",),
     "jinja2": ("sourceprint.text.templates",),

@@ -4,6 +4,7 @@ Nothing needs to be set: `sourceprint serve` runs on the user's own data folder,
 """
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -27,6 +28,8 @@ class Settings:
         URL of a PostgreSQL database; "" for `service.sqlite` in the data folder.
     readable : tuple of Path
         Folders from which scans may name files; none by default.
+    objects : tuple of str
+        Prefixes of object stores, such as "s3://bucket/incoming", below which scans may name objects.
     upload_mb : int
         Size limit of one upload, in MB.
     json_kb : int
@@ -48,6 +51,7 @@ class Settings:
     data: Path
     database: str = ""
     readable: tuple[Path, ...] = ()
+    objects: tuple[str, ...] = ()
     upload_mb: int = 1_000
     json_kb: int = 4_096
     wait_seconds: float = 30.0
@@ -75,8 +79,8 @@ def settings_of(environment: Mapping[str, str] = os.environ, **given: Any) -> Se
     Parameters
     ----------
     environment : mapping
-        SOURCEPRINT_DATA, SOURCEPRINT_DATABASE, SOURCEPRINT_READABLE (folders, separated by ":"), SOURCEPRINT_UPLOAD_MB
-        and so on.
+        SOURCEPRINT_DATA, SOURCEPRINT_DATABASE, SOURCEPRINT_READABLE (folders and prefixes of objects, separated by
+        ":"), SOURCEPRINT_UPLOAD_MB and so on.
     **given
         Settings by name; None and () are not given.
 
@@ -94,7 +98,8 @@ def settings_of(environment: Mapping[str, str] = os.environ, **given: Any) -> Se
     for field in fields(Settings):
         value = given.get(field.name)
         if value is None or value == ():
-            text = environment.get(f"SOURCEPRINT_{field.name.upper()}", "")
+            named = "readable" if field.name == "objects" else field.name
+            text = environment.get(f"SOURCEPRINT_{named.upper()}", "")
             if not text:
                 continue
             value = _parsed(field.name, getattr(field.type, "__name__", str(field.type)), text)
@@ -106,7 +111,10 @@ def _parsed(name: str, kind: str, text: str) -> Any:
     if kind == "Path":
         return Path(text)
     if kind == "tuple":
-        return tuple(Path(part) for part in text.split(os.pathsep) if part)
+        parts = [part for part in re.split(rf"{os.pathsep}(?!//)", text) if part]
+        if name == "objects":
+            return tuple(part for part in parts if "://" in part)
+        return tuple(Path(part) for part in parts if "://" not in part)
     if kind == "bool":
         if text.lower() not in ("0", "1", "false", "true", "no", "yes"):
             raise ParameterError(f"SOURCEPRINT_{name.upper()}={text:.40}: must be yes or no")

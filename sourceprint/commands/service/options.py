@@ -24,14 +24,17 @@ database_option = click.option(
 )  # fmt: skip
 
 
-def service_settings(data: Path | None, database: str | None, readable: tuple[Path, ...]) -> "Settings":
+def service_settings(data: Path | None, database: str | None, readable: tuple[str, ...]) -> "Settings":
     """Return the settings of a service; ParameterError if a folder is none."""
+    from sourceprint.service.line.objects import checked_prefix, is_object
     from sourceprint.service.settings import settings_of
 
-    for folder in readable:
+    folders = tuple(Path(one) for one in readable if not is_object(one))
+    for folder in folders:
         if not folder.is_dir():
             raise ParameterError(f"--readable {folder}: is no folder")
-    return settings_of(data=data, database=database, readable=readable)
+    objects = tuple(checked_prefix(one) for one in readable if is_object(one))
+    return settings_of(data=data, database=database, readable=folders, objects=objects)
 
 
 def open_server(settings: "Settings") -> "Server":

@@ -6,13 +6,13 @@ from pathlib import Path
 import click
 
 from sourceprint.commands.service.options import data_option, database_option, open_server, service_settings
-from sourceprint.commands.terminal import PATH, note, quiet_option
+from sourceprint.commands.terminal import note, quiet_option
 
 __all__ = ["serve", "worker"]
 
 readable_option = click.option(
-    "--readable", metavar="DIR", multiple=True, type=PATH,
-    help="Folder from which scans may name files; may be repeated.",
+    "--readable", metavar="PLACE", multiple=True,
+    help="Folder, or s3://BUCKET/PREFIX, of which scans may name files; may be repeated.",
 )  # fmt: skip
 
 
@@ -30,7 +30,7 @@ readable_option = click.option(
 @readable_option
 @quiet_option
 def serve(
-    data: Path | None, database: str | None, host: str, port: int, workers: int | None, readable: tuple[Path, ...],
+    data: Path | None, database: str | None, host: str, port: int, workers: int | None, readable: tuple[str, ...],
     quiet: bool,
 ) -> None:  # fmt: skip
     """Run the service: its HTTP API and its workers.

@@ -36,6 +36,7 @@ from sourceprint.service.hooks.webhooks import announce
 from sourceprint.service.line.arguments import AdditionArguments, CheckArguments, ScanArguments, decode_arguments
 from sourceprint.service.line.evidence import EvidenceDocument, keep_evidence, make_evidence
 from sourceprint.service.line.jobs import ADDITION, CHECK, DONE, FAILED, MOST_LOSSES, SCAN, Job, JobClaim, finish
+from sourceprint.service.line.objects import fetch_object, is_object
 from sourceprint.service.store.database import ServiceDatabase
 from sourceprint.service.store.outbox import note_event
 
@@ -65,11 +66,14 @@ class Workshop:
     folder : DataFolder
     keep_audio : bool
         Whether uploads stay when their job is done.
+    upload_mb : int
+        Size limit of an object that is fetched.
     """
 
     database: ServiceDatabase
     folder: DataFolder
     keep_audio: bool = False
+    upload_mb: int = 1_000
     _snapshots: OrderedDict[Path, Snapshot] = field(default_factory=OrderedDict)
 
     def do(self, claims: Sequence[JobClaim]) -> int:
@@ -154,17 +158,25 @@ class Workshop:
         """Add or replace recordings of one organisation, in one commit where all are done within a minute."""
         own = self.folder.organisation(claims[0].job.organisation_id)
         own.root.mkdir(parents=True, exist_ok=True, mode=0o700)
-        items = []
+        items, there, n_unread = [], [], 0
         for held in claims:
             asked = _addition(held.job)
-            path = self._audio(held.job, asked.path)
+            try:
+                path = self._audio(held.job, asked.path)
+            except SourceprintError as error:
+                n_unread += self._write(held, _failed(error))
+                continue
+            there.append(held)
             items.append(Item(path, asked.id, asked.title, asked.artists, asked.isrc, "", asked.tags, (), asked.name))
+        if not there:
+            return n_unread
         try:
             with closing(Addition(own.index, jobs=1, replacing=replacing).run(NamedInputs(tuple(items), ()))) as run:
                 outcomes = list(run)  # all, before one is written down: they are safe once they are committed
         except SourceprintError as error:
-            return sum(self._write(held, _failed(error)) for held in claims)
-        return sum(self._write(held, _of_addition(outcome)) for held, outcome in zip(claims, outcomes, strict=True))
+            return n_unread + sum(self._write(held, _failed(error)) for held in there)
+        pairs = zip(there, outcomes, strict=True)
+        return n_unread + sum(self._write(held, _of_addition(outcome)) for held, outcome in pairs)
 
     @contextmanager
     def _traces(self, wanted: Sequence[str]) -> Iterator[Path | None]:
@@ -183,7 +195,21 @@ class Workshop:
             return find_grant(connection, job.grant_id, now=self.database.now())
 
     def _audio(self, job: Job, path: str) -> Path:
-        return Path(path) if job.upload is None else self.folder.uploads / job.upload
+        """Return the file of a job; an object is fetched. ParameterError if it cannot be."""
+        if not is_object(path):
+            return Path(path) if job.upload is None else self.folder.uploads / job.upload
+        target = self._fetched(job, path)
+        if not target.exists():
+            try:
+                fetch_object(path, target, limit_mb=self.upload_mb)
+            except BaseException:
+                target.unlink(missing_ok=True)
+                raise
+        return target
+
+    def _fetched(self, job: Job, url: str) -> Path:
+        ending = ".spf" if url.lower().endswith(".spf") else ""
+        return self.folder.uploads / f"object-{job.id}-{job.token}{ending}"
 
     def _open(self, owner: OrganisationFolder, options: SearchOptions) -> Snapshot:
         """Open the index of an organisation, or its changes since it was opened last."""
@@ -199,6 +225,8 @@ class Workshop:
 
     def _write(self, held: JobClaim, outcome: _Outcome) -> bool:
         """Write an outcome, with its entry in the log and its webhooks; False where the claim is not the latest."""
+        for fetched in self.folder.uploads.glob(f"object-{held.job.id}-{held.job.token}*"):
+            fetched.unlink(missing_ok=True)
         job, at, checkpoint = held.job, self.database.now(), self.folder.checkpoint()
         text = json.dumps(outcome.document, ensure_ascii=False)
         kept = {"result": text} if outcome.state == DONE else {"error": text}

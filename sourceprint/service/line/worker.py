@@ -49,7 +49,7 @@ def run_worker(settings: Settings, owner: str, minder: int) -> None:
     folder = DataFolder.open(settings)
     database = ServiceDatabase.open(folder.database_place)
     warm_up()
-    workshop = Workshop(database, folder, settings.keep_audio)
+    workshop = Workshop(database, folder, settings.keep_audio, settings.upload_mb)
     while not stopped and os.getppid() == minder:
         claims = claim(database, owner, lease_seconds=settings.lease_seconds, most=_ADDITIONS)
         if claims:

@@ -1,6 +1,7 @@
 """The catalogue: add, replace, remove, correct, tag and exclude recordings; list and search them."""
 
 import heapq
+from pathlib import PurePath
 from typing import Annotated, Any
 
 from anyio import to_thread
@@ -15,10 +16,11 @@ from sourceprint.catalogue.annotations import change_exclusions, change_tags, re
 from sourceprint.catalogue.corrections import Correction, correct
 from sourceprint.identifiers.isrc import validate
 from sourceprint.service.access.api_keys import KeyScope
-from sourceprint.service.line.arguments import AdditionArguments
-from sourceprint.service.line.jobs import ADDITION, list_jobs
+from sourceprint.service.line.arguments import AdditionArguments, encode_arguments
+from sourceprint.service.line.jobs import ADDITION, add_jobs, list_jobs
+from sourceprint.service.routes.scans import readable_source
 from sourceprint.service.store.outbox import note_event
-from sourceprint.service.web.bodies import Body
+from sourceprint.service.web.bodies import Body, Truth
 from sourceprint.service.web.caller import Caller, needs
 from sourceprint.service.web.job_views import (
     After,
@@ -58,6 +60,31 @@ class AdditionQuery(BaseModel):
     tag: list[str] = Field([], max_length=100, description="May be repeated")
     replace: bool = Field(False, description="Whether the recording is there and gets other audio")
     reference: str = Field("", max_length=200, pattern=_TEXT, description="Your own id, echoed")
+
+
+class NamedRecording(Body):
+    """A recording whose audio the server may read."""
+
+    path: str = Field(min_length=1, max_length=4_096, description="In a folder, or below a prefix s3://...")
+    id: str = Field("", max_length=512, pattern=_TEXT, description="By default the ISRC, else the name without ending")
+    title: str = Field("", max_length=1_000, pattern=_TEXT)
+    artists: list[str] = Field([], max_length=100)
+    isrc: str = Field("", max_length=15)
+    tags: list[str] = Field([], max_length=100)
+    reference: str = Field("", max_length=200, pattern=_TEXT)
+
+
+class AdditionBatch(Body):
+    """Recordings to be added or replaced."""
+
+    files: list[NamedRecording] = Field(min_length=1, max_length=10_000)
+    replace: Truth = Field(False, description="Whether the recordings are there and get other audio")
+
+
+class AdditionIds(BaseModel):
+    """Additions of a batch, in its order."""
+
+    ids: list[str]
 
 
 class CatalogueView(BaseModel):
@@ -136,6 +163,29 @@ async def add_recording(
     added = await to_thread.run_sync(add)
     response.headers["Location"] = f"/v1/catalogue/additions/{added.id}"
     return added
+
+
+@router.post("/additions/batch", status_code=202, responses=responses(400, 401, 403, 413, 422, 429))
+def add_named_recordings(caller: _Writer, batch: AdditionBatch) -> AdditionIds:
+    """Add or replace recordings whose audio lies where the server may read it."""
+    rows = []
+    for one in batch.files:
+        path = readable_source(caller, one.path)
+        isrc = validate(one.isrc) if one.isrc else ""
+        Recording(one.id or "checked here", one.title, tuple(one.artists), tags=tuple(one.tags))  # or it raises
+        arguments = AdditionArguments(
+            name=PurePath(path).name, path=path, id=one.id, title=one.title, artists=tuple(one.artists), isrc=isrc,
+            tags=tuple(one.tags), replace=batch.replace,
+        )  # fmt: skip
+        rows.append({"arguments": encode_arguments(arguments), "reference": one.reference})
+    with caller.server.database.writing() as connection:
+        at = caller.server.database.now()
+        ids = add_jobs(connection, caller.organisation, ADDITION, rows, at=at, by=caller.actor)
+        note_event(
+            connection, "batch.submitted", at=at, organisation=caller.organisation, actor=caller.actor,
+            subject=f"addition:{ids[0]}", data={"additions": len(ids)},
+        )  # fmt: skip
+    return AdditionIds(ids=ids)
 
 
 @router.get("/additions", responses=responses(400, 401, 403, 422, 429))

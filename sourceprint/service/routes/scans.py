@@ -14,6 +14,7 @@ from sourceprint.inputs import collect
 from sourceprint.service.access.api_keys import KeyScope
 from sourceprint.service.line.arguments import ScanArguments, encode_arguments
 from sourceprint.service.line.jobs import DONE, SCAN, Job, add_jobs, find_repeated, list_jobs
+from sourceprint.service.line.objects import checked_object, is_object
 from sourceprint.service.store.outbox import note_event
 from sourceprint.service.web.bodies import Body
 from sourceprint.service.web.caller import Caller, needs
@@ -42,7 +43,7 @@ from sourceprint.service.web.own_jobs import (
 from sourceprint.service.web.problems import Refused, responses
 from sourceprint.service.web.uploads import AUDIO_BODY, receive
 
-__all__ = ["ScanSettings", "TrackName", "readable_path", "router"]
+__all__ = ["ScanSettings", "TrackName", "readable_path", "readable_source", "router"]
 
 router = APIRouter(prefix="/v1/scans", tags=["scans"])
 
@@ -90,7 +91,9 @@ class ScanQuery(ScanSettings):
 class NamedFile(Body):
     """One file of a batch."""
 
-    path: str = Field(min_length=1, max_length=4_096, description="In a folder that the server may read")
+    path: str = Field(
+        min_length=1, max_length=4_096, description="In a folder, or below a prefix s3://..., that the server may read"
+    )
     name: str = Field(default="", max_length=1_000, description="Name of the track; by default the path")
     reference: str = Field(default="", max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")
 
@@ -150,16 +153,16 @@ def submit_batch(caller: _Scanner, batch: ScanBatch, idempotency_key: Idempotenc
     """Submit many files that the server may read; they wait behind single scans."""
     if bool(batch.files) == bool(batch.folder):
         raise ParameterError("batch: give either files or a folder")
-    named, refused = [(readable_path(caller, one.path), one) for one in batch.files], []
+    named, refused = [(readable_source(caller, one.path), one) for one in batch.files], []
     if batch.folder:
         found = collect([str(readable_path(caller, batch.folder))], lists=False)
-        named = [(item.path, NamedFile(path=str(item.path))) for item in found.items]
+        named = [(str(item.path), NamedFile(path=str(item.path))) for item in found.items]
         refused = [{"name": one.name, "reason": one.reason} for one in found.refusals]
     if len(named) > _MOST_IN_BATCH:
         raise ParameterError(f"batch of {len(named)} files: may have {_MOST_IN_BATCH}; submit it in parts")
     evidence, rows = wanted_evidence(caller, batch.evidence), []
     for at, (path, one) in enumerate(named):
-        kept = encode_arguments(batch.arguments(one.name or one.path, path=str(path), evidence=evidence))
+        kept = encode_arguments(batch.arguments(one.name or one.path, path=path, evidence=evidence))
         row = {"arguments": kept, "reference": one.reference, "priority": _BATCH_PRIORITY}
         rows.append(row | ({"idempotency_key": f"{idempotency_key}#{at}"} if idempotency_key else {}))
     with caller.server.database.writing() as connection:
@@ -221,6 +224,13 @@ def get_evidence(caller: _Scanner, scan_id: str, evidence: EvidenceKind) -> Resp
 def erase_scan(caller: _Scanner, scan_id: str) -> None:
     """Erase audio, result and evidence of a scan for good; that it was erased stays in the log."""
     erase_job(caller, scan_id, SCAN)
+
+
+def readable_source(caller: Caller, named: str) -> str:
+    """Return a path or the URL of an object that the server may read; 422 if it is elsewhere."""
+    if is_object(named):
+        return checked_object(named, caller.server.settings.objects)
+    return str(readable_path(caller, named))
 
 
 def readable_path(caller: Caller, named: str) -> Path:

@@ -38,6 +38,7 @@ SCOPES = {
     "GET /v1/checks/{check_id}/evidence/{evidence}": "check",
     "DELETE /v1/checks/{check_id}": "check",
     "POST /v1/catalogue/additions": "catalogue:write",
+    "POST /v1/catalogue/additions/batch": "catalogue:write",
     "GET /v1/catalogue/additions": "catalogue:write",
     "GET /v1/catalogue/additions/{addition_id}": "catalogue:write",
     "PATCH /v1/catalogue/recordings/{recording_id}": "catalogue:write",
