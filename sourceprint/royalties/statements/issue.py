@@ -15,21 +15,19 @@ file so far, is marked on every page and file, is not kept, and owes nothing.
 """
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from fingerprint.errors import StatementError, printable
 from sourceprint.royalties.garbage import rare_collections
-from sourceprint.royalties.money import validate_currency
 from sourceprint.royalties.periods import Period, parse_date
 from sourceprint.royalties.rights.chain import chain_head
 from sourceprint.royalties.rights.database import Database, actor, timestamp
 from sourceprint.royalties.rights.rights import Rights
-from sourceprint.royalties.rights.schema import attribution
 from sourceprint.royalties.statements.amounts.deals import Earned, earned_in
 from sourceprint.royalties.statements.amounts.exchange import Rates
 from sourceprint.royalties.statements.amounts.lines import Adjustment
@@ -39,12 +37,14 @@ from sourceprint.royalties.statements.computation import compute_statement
 from sourceprint.royalties.statements.earlier.audit_windows import expect_same_closed
 from sourceprint.royalties.statements.earlier.corrections import HandAdjustment, corrections_in
 from sourceprint.royalties.statements.earlier.inputs import (
-    TRAINING_POLICY,
+    StatementInputs,
     counts_once,
-    kept_policy,
+    currency_of,
+    policy_for,
     policy_of_statement,
     rights_of,
     uses_of,
+    with_usage,
 )
 from sourceprint.royalties.statements.earlier.marks import Dependence, dependence_of, latest_mark, note_statement
 from sourceprint.royalties.statements.earlier.recomputation import Recomputed, recompute
@@ -63,13 +63,9 @@ from sourceprint.royalties.statements.usage_match import match_usage
 from sourceprint.royalties.statements.usage_reports import (
     enter_report,
     expect_attributed_so,
-    expect_days_in,
-    latest_report,
-    same_report,
 )
-from sourceprint.royalties.uses.policy import Policy, load_policy
+from sourceprint.royalties.uses.policy import Policy
 from sourceprint.royalties.uses.usage import Usage
-from sourceprint.royalties.uses.use import Use
 from sourceprint.signatures import PublicKey
 
 __all__ = ["draft_on_file", "issue_statement", "recompute_statement"]
@@ -155,19 +151,19 @@ def issue_statement(
     present = today or (now or datetime.now(UTC)).date()
     if not provisional:
         _expect_ended(period, issued, present)
-    inputs = _Inputs(
+    inputs = StatementInputs(
         licensee, period, issued_on, Usage(()), rates or Rates(), policy, currency, corrections=tuple(corrections)
     )
     if draft or provisional:
         with database.reading() as connection:
-            computed, _ = _compute(connection, _with_usage(connection, inputs, usage, None), everything=everything)
+            computed, _ = _compute(connection, with_usage(connection, inputs, usage, None), everything=everything)
         if provisional:
             return replace(computed, id="PROVISIONAL" + computed.id.removeprefix("S"), provisional=True)
         return replace(computed, id="DRAFT" + computed.id.removeprefix("S"))
     made_by, made_at = actor(by), timestamp(now)
     with database.writing() as connection:
         kept = statement_of_period(connection, licensee, period)
-        inputs = _with_usage(connection, inputs, usage, kept)
+        inputs = with_usage(connection, inputs, usage, kept)
         if kept is not None and not inputs.corrections:
             inputs = replace(inputs, corrections=corrections_in(kept))
         computed, noted = _compute(connection, inputs, everything=everything)
@@ -212,50 +208,9 @@ def _expect_ended(period: Period, issued_on: date, today: date) -> None:
             )
 
 
-@dataclass(frozen=True, slots=True)
-class _Inputs:
-    licensee: str
-    period: Period
-    issued_on: str
-    usage: Usage
-    rates: Rates
-    policy: Policy | None
-    currency: str | None
-    version: int = 0
-    reason: str = ""
-    corrections: tuple[HandAdjustment, ...] = ()
-
-
-def _with_usage(connection: Connection, inputs: _Inputs, usage: Usage | None, kept: Statement | None) -> _Inputs:
-    """Return inputs with their usage: as given, else as on file; for an issued period, as stated.
-
-    Raises
-    ------
-    StatementError
-        If the period was issued from another report.
-    """
-    licensee, period = inputs.licensee, inputs.period
-    if kept is not None:
-        stated = Usage(kept.usage, kept.usage_sha256)
-        if usage is not None and not same_report(usage, stated):
-            raise StatementError(
-                f"usage of {printable(licensee)} for {period}: {printable(kept.id)} was issued on {kept.issued_on} "
-                "from another report, and is never changed; enter this one with `sourceprint usage enter --restate "
-                "REASON`: the next statement carries the difference, up or down"
-            )
-        return replace(inputs, usage=stated, version=kept.usage_version, reason=kept.usage_reason)
-    latest = latest_report(connection, licensee, period)
-    if usage is None:
-        if latest is None:
-            return inputs
-        return replace(inputs, usage=latest.usage, version=latest.version, reason=latest.reason)
-    expect_days_in(usage, period)
-    if latest is not None and same_report(usage, latest.usage):
-        return replace(inputs, usage=usage, version=latest.version, reason=latest.reason)
-    return replace(inputs, usage=usage, version=latest.version + 1 if latest else 1)
-
-
-def _compute(connection: Connection, inputs: _Inputs, *, everything: bool) -> tuple[Statement, dict[int, Dependence]]:
+def _compute(
+    connection: Connection, inputs: StatementInputs, *, everything: bool
+) -> tuple[Statement, dict[int, Dependence]]:
     """Return the proven statement of these inputs, with balances carried on, and the dependences to note.
 
     Dependences are keyed by the row of their statement; row 0 is the new one.
@@ -267,8 +222,8 @@ def _compute(connection: Connection, inputs: _Inputs, *, everything: bool) -> tu
     usage = match_usage(connection, inputs.licensee, inputs.usage, None)
     uses = uses_of(connection, inputs.licensee, inputs.period, usage)
     rights = rights_of(connection, inputs.licensee, uses, period=inputs.period)
-    currency = _currency(inputs, heads, rights)
-    policy = _policy(connection, inputs, uses, rights)
+    currency = currency_of(inputs, heads, rights)
+    policy = policy_for(connection, inputs, uses, rights)
     stop = not any(_is_of(statement, inputs.period) for statement in heads)
     matched = match_usage(connection, inputs.licensee, usage, policy, stop=stop)
     if matched.rows != usage.rows:
@@ -349,7 +304,7 @@ def recompute_statement(connection: Connection, statement: Statement) -> Stateme
         If something that is needed is not on file.
     """
     licensee = statement.licensee.id
-    inputs = _Inputs(
+    inputs = StatementInputs(
         licensee,
         statement.period,
         statement.issued_on,
@@ -400,56 +355,6 @@ def _rights_before(
     return replace(rights, parties={**carried, **rights.parties})
 
 
-def _currency(inputs: _Inputs, stored: Sequence[StatementHead], rights: Rights) -> str:
-    wanted = validate_currency(inputs.currency) if inputs.currency else ""
-    for statement in stored:
-        if wanted and wanted != statement.currency:
-            raise StatementError(
-                f"currency {wanted}: {printable(inputs.licensee)} is stated in {statement.currency} since "
-                f"{printable(statement.id)}, and balances are carried forward in it; leave the currency out"
-            )
-        wanted = statement.currency
-    cards = sorted({licence.rate_card.currency for licence in rights.licences.values()})
-    if not wanted and len(cards) != 1:
-        known = f"the rate cards are in {', '.join(cards)}" if cards else "there is no licence on file"
-        check = "" if cards else ", or check the id of the licensee"
-        raise StatementError(
-            f"currency of the statement of {printable(inputs.licensee)}: {known}; name the statement's currency{check}"
-        )
-    return wanted or cards[0]
-
-
-def _policy(connection: Connection, inputs: _Inputs, uses: Sequence[Use], rights: Rights) -> Policy:
-    """Return the policy: one that results of this licensee were attributed with, so that it is on file.
-
-    Without any results, a licensee with a pool for training gets the shipped policy for pools.
-    """
-    if inputs.policy is not None:
-        return kept_policy(connection, inputs.licensee, inputs.policy.digest, inputs.policy.name)
-    digests = sorted({use.policy_digest for use in uses})
-    if len(digests) > 1:
-        raise StatementError(
-            f"policy of the statement of {printable(inputs.licensee)}: its uses were attributed with {len(digests)} "
-            "policies; name one of them for the statement, or attribute again with one"
-        )
-    if not digests:
-        query = (
-            select(attribution.c.policy_digest)
-            .where(attribution.c.licensee == inputs.licensee)
-            .order_by(attribution.c.id.desc())
-            .limit(1)
-        )
-        digests = list(connection.scalars(query))
-    if not digests and any(licence.deal.training for licence in rights.licences.values()):
-        return load_policy(TRAINING_POLICY)
-    if not digests:
-        raise StatementError(
-            f"statement of {printable(inputs.licensee)} for {inputs.period}: nothing was ever attributed to this "
-            "licensee; check the id, or attribute the results of a scan first"
-        )
-    return kept_policy(connection, inputs.licensee, digests[0], "")
-
-
 def draft_on_file(connection: Connection, licensee: str, period: Period, *, issued_on: str) -> Statement:
     """Return the statement of a period not stated yet, with the usage on file.
 
@@ -458,6 +363,6 @@ def draft_on_file(connection: Connection, licensee: str, period: Period, *, issu
     StatementError
         If it cannot be computed.
     """
-    inputs = _Inputs(licensee, period, issued_on, Usage(()), Rates(), None, None)
-    computed, _ = _compute(connection, _with_usage(connection, inputs, None, None), everything=False)
+    inputs = StatementInputs(licensee, period, issued_on, Usage(()), Rates(), None, None)
+    computed, _ = _compute(connection, with_usage(connection, inputs, None, None), everything=False)
     return computed
