@@ -106,10 +106,11 @@ def statement(
     from sourceprint.royalties.statements.earlier.corrections import read_corrections
     from sourceprint.royalties.statements.files.folder import FORMATS, check_place, write_statement
     from sourceprint.royalties.statements.issue import issue_statement
-    from sourceprint.royalties.statements.register import issued_within, statement_text
+    from sourceprint.royalties.statements.register import issued_within, statement_text, unreported_tracks
     from sourceprint.royalties.uses.policy import load_policy
     from sourceprint.royalties.uses.usage import read_usage
     from sourceprint.signatures import load_private
+    from sourceprint.text.tables import listed
 
     if provisional and "dsr" in formats:
         raise click.UsageError(
@@ -152,6 +153,9 @@ def statement(
         for one in issued_within(database, licensee, days) if provisional else ():
             note(f"{printable(one.period)} was issued on {one.issued_on}, as {printable(one.id)}: "
                  "that statement is owed, and the next one adjusts any difference")  # fmt: skip
+        if left_out := unreported_tracks(database, issued_statement):
+            note(f"generated in {days}, with uses to pay, and in no row of the reported usage: {listed(left_out)}; "
+                 "ask the licensee about them")  # fmt: skip
         if provisional and not formats:
             note("no DSR-shaped files were written: the format has no mark for provisional reports")
     for path in paths:

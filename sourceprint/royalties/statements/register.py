@@ -35,7 +35,9 @@ from sourceprint.royalties.statements.files.statement_json import (
     parse_statement,
 )
 from sourceprint.royalties.statements.statement import Statement
-from sourceprint.royalties.uses.usage import NOT_SCANNED
+from sourceprint.royalties.uses.ledger import current_uses
+from sourceprint.royalties.uses.states import PAYING
+from sourceprint.royalties.uses.usage import NOT_SCANNED, Usage
 from sourceprint.signatures import PublicKey
 from sourceprint.text.tables import counted, table
 
@@ -53,6 +55,7 @@ __all__ = [
     "statement_text",
     "statements_of",
     "statements_text",
+    "unreported_tracks",
 ]
 
 _UTF_8: ColumnElement[str] = literal_column("'UTF8'")
@@ -140,6 +143,20 @@ def issued_within(database: Database, licensee: str, period: Period) -> list[Sta
         for one in list_statements(database, licensee)
         if (known := Period.parse(one.period)).start <= period.end and period.start <= known.end
     ]
+
+
+def unreported_tracks(database: Database, statement: Statement) -> list[str]:
+    """Return the tracks with uses to pay that were generated in the period and are in no row of the report, by name.
+
+    A report without tracks, or with rows for all tracks of a territory, leaves none out.
+    """
+    usage = Usage(statement.usage, statement.usage_sha256)
+    if not usage.names_tracks or usage.territory_rows:
+        return []
+    reported = {row.sha256 for row in usage.rows}
+    with database.reading() as connection:
+        uses = current_uses(connection, statement.licensee.id, generated_between=statement.period)
+        return sorted({use.track_name for use in uses if use.state in PAYING and use.track_sha256 not in reported})
 
 
 def heads_of(connection: Connection, licensee: str) -> list[StatementHead]:

@@ -27,6 +27,7 @@ from sourceprint.text.tables import table
 
 __all__ = [
     "LONGEST_REASON",
+    "PAYING",
     "TRANSITIONS",
     "StateChange",
     "change_state",
@@ -49,7 +50,7 @@ TRANSITIONS: dict[str, tuple[str, ...]] = {
     "withdrawn": ("disputed",),
 }
 
-_PAYING = frozenset({"claimed", "resolved"})
+PAYING = frozenset({"claimed", "resolved"})
 LONGEST_REASON = 2000
 _SHOWN = 10
 
@@ -155,7 +156,7 @@ def change_state(
             if state not in possible:
                 become = ", ".join(possible) or "nothing"
                 raise RightsError(f"use {one}: is {before}, which can become {become}, not {state}")
-            if not recording_id and state in _PAYING and lacks_recording(first):
+            if not recording_id and state in PAYING and lacks_recording(first):
                 raise RightsError(f"use {one}: {_open(first)}")
         changes = [StateChange(one, state, why, made_at, made_by) for one in wanted]
         if recording_id:

@@ -532,6 +532,18 @@ def test_a_statement_interrupted_while_written_is_issued_and_written_by_the_same
     assert "holds" in done("audit", tmp_path / "st").stdout
 
 
+def test_tracks_with_uses_that_a_report_leaves_out_are_named(attributed: Path, tmp_path: Path) -> None:
+    rows = USAGE.read_text("utf-8").splitlines(keepends=True)
+    part = tmp_path / "usage.csv"
+    part.write_text("".join(row for row in rows if not row.startswith("T1.wav")), "utf-8")
+    words = ("--period", "2026-Q3", "--licensee", "P-TONE", *LATE, "--draft", "--format", "csv")
+    whole = done("statement", *words, "--usage", USAGE, "--out", tmp_path / "whole")
+    assert "in no row" not in whole.stderr
+    less = done("statement", *words, "--usage", part, "--out", tmp_path / "less")
+    note = "generated in 2026-Q3, with uses to pay, and in no row of the reported usage: T1.wav; ask the licensee"
+    assert note in less.stderr.replace("\n", " ")
+
+
 def test_a_named_recording_is_paid_by_the_next_statement(issued: Path, tmp_path: Path) -> None:
     done("uses", "set", "resolved", OPEN_USE, "--recording", "R1", "--reason", "studio take")
     usage = EXAMPLE / "usage-2026-Q4.csv"
