@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import Response as RawResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from fingerprint.errors import ParameterError
+from fingerprint.errors import ParameterError, printable
 from index.search.match import DEFAULT_FALSE_PER_1000H
 from sourceprint.inputs import collect
 from sourceprint.service.access.api_keys import KeyScope
@@ -158,6 +158,12 @@ def submit_batch(caller: _Scanner, batch: ScanBatch, idempotency_key: Idempotenc
         found = collect([str(readable_path(caller, batch.folder))], lists=False)
         named = [(str(item.path), NamedFile(path=str(item.path))) for item in found.items]
         refused = [{"name": one.name, "reason": one.reason} for one in found.refusals]
+        for path, one in list(named):
+            try:
+                readable_path(caller, path)
+            except ParameterError as error:  # a link in the folder leads elsewhere
+                named.remove((path, one))
+                refused.append({"name": printable(path), "reason": str(error)})
     if len(named) > _MOST_IN_BATCH:
         raise ParameterError(f"batch of {len(named)} files: may have {_MOST_IN_BATCH}; submit it in parts")
     evidence, rows = wanted_evidence(caller, batch.evidence), []

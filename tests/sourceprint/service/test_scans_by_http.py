@@ -135,6 +135,9 @@ def test_a_batch_scans_the_files_of_a_readable_folder_and_no_others(
             service.work()
             results = [client.get(f"/v1/scans/{one}").json()["result"]["status"] for one in first.json()["ids"]]
             assert results == ["matched", "no_match"]
+            headers["Idempotency-Key"] = "b3"
+            whole = client.post("/v1/scans/batch", json={"folder": str(incoming)}, headers=headers).json()
+            assert (len(whole["ids"]), [Path(one["name"]).name for one in whole["refused"]]) == (2, ["link.wav"])
             for path in ("/etc/passwd", str(incoming / "../secret.wav"), str(incoming / "link.wav"), "own.wav", "a\0b"):
                 refused = client.post(
                     "/v1/scans/batch", json={"files": [{"path": path}]}, headers=headers | {"Idempotency-Key": "b2"}
