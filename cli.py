@@ -143,7 +143,7 @@ _SECTIONS = {
         money.explain,
         money.audit,
     ],
-    "Service": [service.serve, service.worker, service.admin],
+    "Service": [service.serve, service.worker, service.admin, service.backup, service.restore],
     "Upkeep": [index_folder.compact, index_folder.export, index_folder.import_, completion],
 }
 """The commands by purpose, in the order of a user's needs."""

@@ -74,11 +74,11 @@ class OrganisationFolder:
         """Place of the database of rights: a path, or a URL that names the schema."""
         if not self._database_url:
             return str(self.root / "rights.sqlite")
-        options = {"options": f"-csearch_path={self._schema}"}
+        options = {"options": f"-csearch_path={self.schema}"}
         return make_url(self._database_url).update_query_dict(options).render_as_string(hide_password=False)
 
     @property
-    def _schema(self) -> str:
+    def schema(self) -> str:
         """The schema of its rights: named after the service's own, where that is not the usual one."""
         own = str(make_url(self._database_url).query.get("options", "")).partition("search_path=")[2]
         return (f"{own}_" if own else "") + "org_" + self.id.replace("-", "_")
@@ -91,7 +91,7 @@ class OrganisationFolder:
             return (self.root / "rights.sqlite").exists()
         place = find_place(self._database_url)
         with refusals(place.name), open_engine(place, create=False, lock_seconds=30).connect() as connection:
-            return self._schema in inspect(connection).get_schema_names()
+            return self.schema in inspect(connection).get_schema_names()
 
     def rights(self) -> Database:
         """Open its database of rights, or make it; it is opened once.
@@ -107,7 +107,7 @@ class OrganisationFolder:
             place = find_place(self._database_url)
             engine = open_engine(place, create=True, lock_seconds=30)
             with refusals(place.name), engine.begin() as connection:
-                connection.execute(text(f'CREATE SCHEMA IF NOT EXISTS "{self._schema}"'))
+                connection.execute(text(f'CREATE SCHEMA IF NOT EXISTS "{self.schema}"'))
         self._opened[self.id] = Database.open(self.rights_place, create=True)
         return self._opened[self.id]
 
@@ -127,6 +127,11 @@ class DataFolder:
     _opened: dict[str, Database] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
+    def of(cls, settings: Settings) -> "DataFolder":
+        """Return the data folder that settings name, whether or not it is there."""
+        return cls(settings.data.absolute(), settings.database)
+
+    @classmethod
     def open(cls, settings: Settings) -> "DataFolder":
         """Return the data folder; it is made, for its owner alone, if it is not there.
 
@@ -135,7 +140,12 @@ class DataFolder:
         OutputError
             If it cannot be made.
         """
-        folder = cls(settings.data.absolute(), settings.database)
+        folder = cls.of(settings)
+        if folder.unfinished.exists():
+            raise OutputError(
+                f"{folder.root}: a backup is being put back here, or was not put back to its end; run `sourceprint "
+                "restore` again, or name another folder with --data"
+            )
         with disk.refusals(folder.root, OutputError, "cannot be made", remedy="name another folder with --data"):
             folder.root.mkdir(parents=True, exist_ok=True, mode=0o700)
             folder.uploads.mkdir(exist_ok=True, mode=0o700)
@@ -145,6 +155,11 @@ class DataFolder:
     def database_place(self) -> str:
         """Place of the service's own database: a path or a URL."""
         return self._database_url or str(self.root / "service.sqlite")
+
+    @property
+    def unfinished(self) -> Path:
+        """The file that is there while a backup is put back: until then the folder is no service."""
+        return self.root / "restore.unfinished"
 
     @property
     def uploads(self) -> Path:

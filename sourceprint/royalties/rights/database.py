@@ -41,7 +41,17 @@ from sourceprint.royalties.rights.chain import begin_chain, extend_chain, extent
 from sourceprint.royalties.rights.engine import find_place, no_database, open_engine, refusals
 from sourceprint.royalties.rights.schema import revision
 
-__all__ = ["LOCK_SECONDS", "VERSION_TABLE", "Change", "Database", "actor", "in_chunks", "timestamp"]
+__all__ = [
+    "LOCK_SECONDS",
+    "VERSION_TABLE",
+    "Change",
+    "Database",
+    "actor",
+    "in_chunks",
+    "known_versions",
+    "make_tables",
+    "timestamp",
+]
 
 LOCK_SECONDS = 30
 """Longest wait of a command for another one that writes, in seconds."""
@@ -315,6 +325,18 @@ def in_chunks(items: Iterable[T], size: int = _PARAMETERS) -> Iterator[list[T]]:
     rest = iter(items)
     while chunk := list(islice(rest, size)):
         yield chunk
+
+
+def known_versions() -> frozenset[str]:
+    """Return the versions of the tables that this program knows."""
+    return frozenset(script.revision for script in ScriptDirectory.from_config(_alembic_config()).walk_revisions())
+
+
+def make_tables(connection: Connection, version: str) -> None:
+    """Make the tables of a version in an empty database, for rows that are copied from one of this version."""
+    config = _alembic_config()
+    config.attributes["connection"] = connection
+    alembic.command.upgrade(config, version)
 
 
 def _alembic_config() -> Config:

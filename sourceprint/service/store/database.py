@@ -5,8 +5,10 @@ snapshot; `writing` is one transaction, committed at the end of its block or not
 lock at its start (`BEGIN IMMEDIATE`), on PostgreSQL it locks the rows that it selects for update.
 """
 
+import os
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,7 +22,7 @@ from fingerprint.errors import RightsDatabaseError, printable
 from sourceprint.royalties.rights.engine import find_place, open_engine, refusals
 from sourceprint.service.store.clock import Clock, system_clock, time_text
 
-__all__ = ["LOCK_SECONDS", "VERSION_TABLE", "ServiceDatabase"]
+__all__ = ["LOCK_SECONDS", "VERSION_TABLE", "ServiceDatabase", "known_versions", "make_tables"]
 
 LOCK_SECONDS = 30
 """How long a writer waits for another one."""
@@ -68,7 +70,11 @@ class ServiceDatabase:
         """
         found = find_place(place)
         database = cls(found.name, open_engine(found, create=True, lock_seconds=LOCK_SECONDS, pooled=pooled), clock)
-        database._bring_up_to_date()
+        try:
+            database._bring_up_to_date()
+        except BaseException:
+            database.close()
+            raise
         return database
 
     def now(self) -> str:
@@ -128,12 +134,26 @@ class ServiceDatabase:
                 driver: Any = connection.connection.driver_connection
                 with suppress(driver.OperationalError):  # locked: another process is making the file, and does this
                     driver.execute("PRAGMA journal_mode = WAL")  # not possible inside a transaction
+        if version and not self.is_server:
+            self._keep_copy(version)
         with self.writing() as connection:
             if self.is_server:
                 connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
             if self._version(connection, known, head) != head:  # another process may have done it meanwhile
                 config.attributes["connection"] = connection
                 alembic.command.upgrade(config, head)
+
+    def _keep_copy(self, version: str) -> None:
+        """Keep a copy of a file before its tables are brought to this version, beside it; it is never overwritten."""
+        copy = Path(f"{self._engine.url.database}.version-{version}")
+        if copy.exists():
+            return
+        unfinished = copy.with_name(f"{copy.name}.{os.getpid()}")
+        with refusals(self.name), self._engine.connect() as connection, closing(sqlite3.connect(unfinished)) as there:
+            driver: Any = connection.connection.driver_connection
+            driver.backup(there)
+        unfinished.chmod(0o600)
+        os.replace(unfinished, copy)
 
     def _version(self, connection: Connection, known: set[str], head: str) -> str:
         tables = inspect(connection).get_table_names()
@@ -151,6 +171,18 @@ class ServiceDatabase:
                 f"{head}; update sourceprint"
             )
         return str(version)
+
+
+def known_versions() -> frozenset[str]:
+    """Return the versions of the tables that this program knows."""
+    return frozenset(script.revision for script in ScriptDirectory.from_config(_alembic_config()).walk_revisions())
+
+
+def make_tables(connection: Connection, version: str) -> None:
+    """Make the tables of a version in an empty database, for rows that are copied from one of this version."""
+    config = _alembic_config()
+    config.attributes["connection"] = connection
+    alembic.command.upgrade(config, version)
 
 
 def _alembic_config() -> Config:

@@ -33,6 +33,8 @@ ELSEWHERE = {
     "admin keys create": "prints another key each time; tests/sourceprint/service/test_administration.py reads it",
     "admin keys rotate": "likewise",
     "admin keys revoke": "names such a key",
+    "backup": "prints another digest each time; tests/sourceprint/service/backup/test_backup.py runs it",
+    "restore": "likewise",
     "admin log rotate-key": "prints another key each time; tests/sourceprint/service/test_log_feed.py reads it",
     "demo": "tests/sourceprint/demo/test_demo.py looks at its lines",
 }
