@@ -103,10 +103,10 @@ def test_reference_of_the_commands_is_up_to_date() -> None:
 
 def test_every_command_has_a_test_of_its_help() -> None:
     assert COMMANDS == [
-        "add", "admin", "amend", "attribute", "audit", "backup", "bench", "check", "columns", "compact", "completion", "demo",
-        "diff", "duplicates", "evidence", "exclude", "explain", "export", "fingerprint", "import", "info", "keys",
-        "list", "log", "match", "remove", "replace", "report", "restore", "results", "reveal", "rights", "scan", "serve",
-        "statement", "statements", "tag", "usage", "uses", "verify", "worker",
+        "add", "admin", "amend", "attribute", "audit", "backup", "bench", "check", "columns", "compact", "completion",
+        "demo", "diff", "duplicates", "evidence", "exclude", "explain", "export", "fingerprint", "import", "info",
+        "keys", "list", "log", "match", "remove", "replace", "report", "restore", "results", "reveal", "rights",
+        "scan", "serve", "statement", "statements", "tag", "usage", "uses", "verify", "worker",
     ]  # fmt: skip
 
 
