@@ -1,6 +1,6 @@
 """Evidence for others: `report` makes pages to see and to hear, `evidence` signs a case to be checked."""
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from datetime import datetime
@@ -90,6 +90,7 @@ def report(
     options = ReportOptions(title, single_file, with_audio, inputs.items, force, jobs, sessions, index=words_from)
     n_matched = sum(bool(result.matches) for result in wanted)
     pages = list(_told(write_report(wanted, run / TRACES, out, options), n_matched, quiet))
+    _tell_heard(pages, inputs.items, quiet)
     n_failed = sum(page.kind == "failed" for page in pages)
     n_unheard = sum(bool(page.no_audio) for page in pages)
     if n_unheard and not quiet and not options.needs_audio:
@@ -262,15 +263,25 @@ def _all_cases(
     if not matched:
         raise EvidenceError(f"{printable(place)}: nothing was found in any file of it, so there is no evidence to sign")
     options = replace(options, sessions=session_times(place))
-    cases, failures = [], []
+    cases, failures, told = [], [], []
     pages = write_report(results, place / TRACES, target, options)
     for result, page in zip(matched, _told(pages, len(matched), quiet), strict=True):
+        told.append(page)
         failures += [{"file": result.name, "reason": remark} for remark in page.remarks]
         if page.case:
             cases.append({"case": str(target / page.case), "sha256": page.digests[page.case], "file": result.name})
             if as_lines:
                 click.echo(f"{page.digests[page.case]}  {printable(target / page.case)}")
+    _tell_heard(told, options.catalogue, quiet)
     return {"folder": str(target), "cases": cases, "failures": failures}, not failures
+
+
+def _tell_heard(pages: "Iterable[PageMade]", given: "tuple[Item, ...]", quiet: bool) -> None:
+    """Say how much of the recordings' audio was found, if any was given."""
+    from sourceprint.evidence.pages.report import audio_found
+
+    if given and not quiet and (words := audio_found(pages)):
+        note(f"--catalogue: {words}")
 
 
 def _told(pages: "Generator[PageMade, None, None]", n: int, quiet: bool) -> "Iterator[PageMade]":

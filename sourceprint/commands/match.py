@@ -174,20 +174,22 @@ def _report(
     records: list[dict[str, Any]], traces: Path, folder: Path, audio: "tuple[Item, ...]", *, quiet: bool
 ) -> int:
     """Make the pages of the matches, and return how many could not be made as they should be."""
-    from sourceprint.evidence.pages.report import ReportOptions, write_report
+    from sourceprint.evidence.pages.report import ReportOptions, audio_found, write_report
     from sourceprint.scans.results import read_result
 
     results = [read_result(record) for record in records]
     options = ReportOptions(catalogue=audio)
-    n_failed = 0
+    made = []
     pages = write_report(results, traces, folder, options)
     with progress(sum(bool(result.matches) for result in results), quiet, unit="page") as tell, closing(pages):
         for page in pages:
-            n_failed += page.kind == "failed"
+            made.append(page)
             tell.outcome(page)
     if not quiet:
+        if audio and (words := audio_found(made)):
+            note(f"--catalogue: {words}")
         note(f"{folder / 'index.html'}: pages of the matches")
-    return n_failed
+    return sum(page.kind == "failed" for page in made)
 
 
 class _RoleType(click.Choice[str]):

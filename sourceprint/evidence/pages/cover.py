@@ -69,6 +69,7 @@ def cover(
     *,
     signer: PublicKey | None,
     names: str,
+    heard: str = "",
 ) -> dict[str, Any]:
     """Return the content of the page.
 
@@ -84,6 +85,8 @@ def cover(
         Who signed the cases, if there are any.
     names : str
         Folder that all names begin with.
+    heard : str
+        How much of the recordings' audio was found, if any was given.
     """
     n_matched = sum(bool(result.matches) for result in results)
     n_matches = sum(len(result.matches) for result in results)
@@ -115,6 +118,7 @@ def cover(
         "discovery": by_chance_share(None if math.isnan(expected) else expected, n_matches),
         "missing": [(name[len(names) :], why) for name, why in missing[:_MOST_MISSING]],
         "n_missing": len(missing),
+        "heard": heard,
         "terms": HOW_TO_READ,
         "limits": LIMITS,
         "signer": None if signer is None else {"id": signer.id, "name": signer.name, "text": signer.text},

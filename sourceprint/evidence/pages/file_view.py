@@ -34,7 +34,7 @@ from sourceprint.scans.results import ResultPassage, ScanResult
 from sourceprint.scans.summary import reused_ms
 from sourceprint.text.tables import clock, grouped
 
-__all__ = ["FileView", "file_view"]
+__all__ = ["FileView", "file_view", "recording_digests"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +49,14 @@ class FileView:
         Why the figures are missing, or "".
     no_audio : str
         Why nothing is drawn of the track's audio, though it was scanned as audio, or "".
+    recordings : dict of str to str
+        By id of each recording that was found: why nothing is drawn of its audio, or "".
     """
 
     values: dict[str, Any]
     remark: str
     no_audio: str
+    recordings: dict[str, str]
 
 
 def file_view(
@@ -117,7 +120,17 @@ def file_view(
     if trace is not None and checked is not None:
         drawn = passages[:MOST_PICTURED]
         values["passages"] = drawn_passages(result, trace, checked, drawn, track, sounds, shelf, with_audio)
-    return FileView(values, remark, "" if is_fingerprint_file(Path(result.name)) else track.why_not)
+    no_audio = "" if is_fingerprint_file(Path(result.name)) else track.why_not
+    return FileView(values, remark, no_audio, {name: sound.why_not for name, sound in sounds.items()})
+
+
+def recording_digests(trace_path: Path) -> dict[str, str]:
+    """Return the SHA-256 of the audio of the recordings of a trace, by id; none of a trace that cannot be used."""
+    try:
+        trace = read_trace(trace_path)
+    except SourceprintError:
+        return {}  # the page says why
+    return {find.recording.id: find.recording.sha256 for part in trace.parts for find in part.passages}
 
 
 def _compare(result: ScanResult, trace: Trace, checked: Rechecked) -> None:

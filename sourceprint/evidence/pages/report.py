@@ -8,7 +8,7 @@ results, traces and audio give the same bytes.
 import functools
 import hashlib
 import json
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, astuple, dataclass, field
 from pathlib import Path
@@ -31,7 +31,7 @@ from sourceprint.evidence.pages.addresses import (
     recording_address,
 )
 from sourceprint.evidence.pages.cover import cover
-from sourceprint.evidence.pages.file_view import FileView, file_view
+from sourceprint.evidence.pages.file_view import FileView, file_view, recording_digests
 from sourceprint.evidence.pages.folder import ReportFolder
 from sourceprint.evidence.pages.overview import common_folder, overview
 from sourceprint.evidence.pages.page import ASSETS, Shelf, cover_page, file_page, overview_page, recording_page
@@ -45,12 +45,15 @@ from sourceprint.scans.results import ScanResult
 from sourceprint.scans.run_folder import SessionTimes
 from sourceprint.scans.summary import q_values
 from sourceprint.signatures import PrivateKey, load_private
+from sourceprint.text.tables import counted
 from sourceprint.workers import in_order, jobs_for, within_limits
 
-__all__ = ["CaseOptions", "PageMade", "ReportOptions", "single_page", "write_report"]
+__all__ = ["CaseOptions", "PageMade", "ReportOptions", "audio_found", "single_page", "write_report"]
 
 TITLE = "Evidence of reuse"
 
+
+_MOST_LOST = 10  # recordings without audio, by name
 
 _MOST_WORDS = 100  # sentences on corrected titles, artists and ISRCs, on a page about all
 
@@ -137,6 +140,8 @@ class PageMade:
         Why nothing is drawn of the track's audio, or "".
     digests : dict of str to str
         SHA-256 of every file that was written, by its address.
+    recordings : dict of str to str
+        By id of each recording on it: why nothing is drawn of its audio, or "".
     """
 
     name: str
@@ -146,6 +151,7 @@ class PageMade:
     case: str = ""
     no_audio: str = ""
     digests: Mapping[str, str] = field(default_factory=dict)
+    recordings: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +213,7 @@ def write_report(
                 else _Task(
                     result,
                     _trace_path(traces, result),
-                    catalogue.candidates(result.matches),
+                    _candidates(catalogue, result, _trace_path(traces, result)),
                     out,
                     look,
                     words.of(result),
@@ -226,6 +232,20 @@ def write_report(
                 pages[result.name] = page
                 yield page
         _write_the_rest(folder, results, pages, options, words)
+
+
+def audio_found(pages: Iterable[PageMade]) -> str:
+    """Return how many of the recordings on pages have their audio, and which have not, as words; "" without any."""
+    why: dict[str, str] = {}
+    for page in pages:
+        for name, sentence in page.recordings.items():
+            why[name] = why.get(name, sentence) and sentence
+    lost = [printable(name) for name, sentence in sorted(why.items()) if sentence]
+    if not why:
+        return ""
+    found = f"the audio of {len(why) - len(lost)} of {counted(len(why), 'recording', groups=True)} was found"
+    more = f" and {len(lost) - _MOST_LOST} more" if len(lost) > _MOST_LOST else ""
+    return f"{found}; not of {', '.join(lost[:_MOST_LOST])}{more}" if lost else found
 
 
 def single_page(
@@ -260,7 +280,7 @@ def single_page(
         If the trace cannot be used, or gives other matches than the result states; if it takes longer, or more memory,
         than its files may.
     """
-    candidates = CatalogueAudio(catalogue).candidates(result.matches)
+    candidates = _candidates(CatalogueAudio(catalogue), result, trace)
     now = words_of([result], index=index, catalogue=catalogue)
 
     def made() -> bytes:
@@ -301,6 +321,10 @@ def _recipe(results: Sequence[ScanResult], options: ReportOptions, words: Curren
     return digest.hexdigest()
 
 
+def _candidates(catalogue: CatalogueAudio, result: ScanResult, trace: Path) -> dict[str, tuple[Path, ...]]:
+    return catalogue.candidates(result.matches, functools.partial(recording_digests, trace))
+
+
 def _trace_path(traces: Path, result: ScanResult) -> Path:
     # The digest comes from a file: it must not be able to name another one.
     sha256 = result.sha256 if is_sha256(result.sha256) else "no-digest"
@@ -336,7 +360,8 @@ def _make_page(task: _Task) -> PageMade:
         publish(task.out / place, data)
     digests = {place: hashlib.sha256(data).hexdigest() for place, data in written.items()}
     kind = "failed" if remarks else "made"
-    return PageMade(printable(task.result.name), kind, tuple(remarks), address, case, view.no_audio, digests)
+    name = printable(task.result.name)
+    return PageMade(name, kind, tuple(remarks), address, case, view.no_audio, digests, view.recordings)
 
 
 @functools.lru_cache(maxsize=1)
@@ -384,8 +409,9 @@ def _write_the_rest(
         folder.write(recording_address(reuse.recording_id), recording_page(view, **look))
     missing = [(name, remark) for name, page in pages.items() for remark in page.remarks]
     missing += [(name, page.no_audio) for name, page in pages.items() if page.no_audio and not options.needs_audio]
+    heard = audio_found(pages.values()) if options.catalogue else ""
     signer = None if options.cases is None else _key(options.cases.key).public
-    values = cover(results, missing, options.sessions, signer=signer, names=names)
+    values = cover(results, missing, options.sessions, signer=signer, names=names, heard=heard)
     values["words"] = words.notes(results)[-_MOST_WORDS:]
     folder.write(COVER, cover_page(values, **look))
     whole = overview_page(overview(current, addresses, reuses), **look)

@@ -16,7 +16,7 @@ import io
 import re
 import unicodedata
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -129,31 +129,61 @@ class Sound:
 
 
 class CatalogueAudio:
-    """Audio files by the recordings that they may be: by id, title or ISRC in a list, or the name without its suffix.
+    """Audio files by the recordings that they may be: by id, title or ISRC in a list, by name, else by digest.
 
     Parameters
     ----------
     items : iterable of Item
-        As `sourceprint.inputs.collect` returns them. Nothing is opened here.
+        As `sourceprint.inputs.collect` returns them. Nothing is opened before a recording needs its digest.
     """
 
     def __init__(self, items: Iterable[Item]) -> None:
+        items = [item for item in items if not is_fingerprint_file(item.path)]
+        self._undigested = iter(dict.fromkeys(item.path for item in items))
+        self._by_digest: dict[str, Path] = {}
         self._paths: dict[str, list[Path]] = {}
         for item in items:
             for name in {_compared(name) for name in (item.id, item.title, item.isrc, item.path.stem)}:
-                if name and not is_fingerprint_file(item.path):
+                if name:
                     self._paths.setdefault(name, []).append(item.path)
 
-    def candidates(self, matches: Iterable[ResultMatch]) -> dict[str, tuple[Path, ...]]:
-        """Return the files that the recording of each match may be of, by its id; of two files of one name, both."""
+    def candidates(
+        self, matches: Iterable[ResultMatch], digests: Callable[[], Mapping[str, str]] = dict
+    ) -> dict[str, tuple[Path, ...]]:
+        """Return the files that the recording of each match may be of, by its id; of two files of one name, both.
+
+        Parameters
+        ----------
+        matches : iterable of ResultMatch
+        digests : callable
+            Returns the SHA-256 of the audio of recordings by id; asked once a recording has no file by its names.
+        """
         found = {}
+        unnamed = []
         for match in matches:
             # The second file of a name has a few digits of its digest in its id.
             plain = re.sub(r"-[0-9a-f]{8,}\Z", "", match.recording_id)
             names = {_compared(name or "") for name in (match.recording_id, plain, match.title, match.isrc)}
             if paths := {path for name in names for path in self._paths.get(name, ())}:
                 found[match.recording_id] = tuple(sorted(paths))
+            else:
+                unnamed.append(match.recording_id)
+        if unnamed and self._paths:
+            stated = digests()
+            for name in unnamed:
+                if (path := self._of_digest(stated.get(name, ""))) is not None:
+                    found[name] = (path,)
         return found
+
+    def _of_digest(self, sha256: str) -> Path | None:
+        """Return the file of a digest; files are hashed as far as the search for it goes, and each once."""
+        if sha256 and sha256 not in self._by_digest:
+            for path in self._undigested:
+                digest = _digest(path)
+                self._by_digest.setdefault(digest, path)
+                if digest == sha256:
+                    break
+        return self._by_digest.get(sha256) if sha256 else None
 
 
 def _compared(name: str) -> str:

@@ -290,6 +290,26 @@ def test_a_recording_is_known_by_its_digest_not_by_its_name(scanned: ScannedRun)
     assert "blind index" in recording_sound(Recording("token"), {"token": (files[0].path,)}).why_not
 
 
+def test_audio_of_a_recording_is_found_by_its_digest_where_no_name_is_its_own(
+    scanned: ScannedRun, tmp_path: Path
+) -> None:
+    music = tmp_path / "music"
+    music.mkdir()
+    for k in (1, 2):
+        shutil.copy(scanned.catalogue.parent / "music" / f"s{k}.wav", music / f"0{k} Song.wav")
+    words = ("report", scanned.folder, "--only", scanned.result("mix.wav").name, "--jobs", "1")
+    done = run(*words, "--out", tmp_path / "whole", "--catalogue", music)
+    said = "the audio of 2 of 2 recordings was found"
+    assert (done.exit_code, f"--catalogue: {said}\n" in done.stderr) == (0, True)
+    assert said in (tmp_path / "whole" / "cover.html").read_text("utf-8")
+    assert len(list((tmp_path / "whole" / "assets").glob("*-recording.png"))) == 2
+    (music / "02 Song.wav").unlink()
+    part = run(*words, "--out", tmp_path / "part", "--catalogue", music)
+    said = "the audio of 1 of 2 recordings was found; not of s2"
+    assert (part.exit_code, f"--catalogue: {said}\n" in part.stderr) == (0, True)
+    assert said in (tmp_path / "part" / "cover.html").read_text("utf-8")
+
+
 @pytest.mark.parametrize(
     ("item", "found"),
     [
