@@ -20,13 +20,13 @@ import os
 import re
 import string
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import BinaryIO
 
 from fingerprint.audio.lengths import CLAIMS
 from fingerprint.audio.windows import FileWindow
 
-__all__ = ["SEQUENTIAL", "Container", "inspect_container", "kind_of"]
+__all__ = ["BARE_FRAMES", "SEQUENTIAL", "Container", "inspect_container", "kind_of"]
 
 _HEAD_BYTES = 4096
 _OGG_TAIL_BYTES = 65_536 + 282  # the longest page there can be
@@ -63,6 +63,8 @@ _MAGIC: tuple[tuple[int, bytes, str], ...] = (
 _LIBSNDFILE = frozenset({"wav", "aiff", "au", "w64", "caf"})
 # Frame after frame to the end of the file, of which the header states the number.
 SEQUENTIAL = frozenset({"tta", "ape"})
+# Frame after frame to the end of the file, and nothing beside them but tags.
+BARE_FRAMES = frozenset({"mp3", "mp2", "aac", "ac3"})
 _NOT_AUDIO: tuple[tuple[bytes, str], ...] = (
     (b"MThd", "a MIDI file (notes, no sound)"),
     (b"%PDF", "a PDF document"),
@@ -99,7 +101,8 @@ class Container:
     no_count : mapping of int to bytes
         As `edits`, where frames go on after the number of them that the header states: it then states none.
     tag_bytes : int
-        Length of the tags at the end of a file of the kinds of `SEQUENTIAL`.
+        Length of the tags at the end of a file of the kinds of `SEQUENTIAL`; of those at both ends, of the kinds of
+        `BARE_FRAMES`.
     links : tuple of int
         Where the parts of a chained Ogg file start: each is a file of its own.
     not_audio : str
@@ -144,7 +147,7 @@ def inspect_container(file: BinaryIO) -> Container:
     head = _read_at(file, start, _HEAD_BYTES)
     kind = kind_of(head)
     if kind == "mp3":
-        container = _inspect_mp3(head, start, size - start)
+        container = replace(_inspect_mp3(head, start, size - start), tag_bytes=start + _bytes_of_tags(file, size))
     elif kind == "ogg":
         ended = _ogg_has_ended(_read_at(file, max(0, size - _OGG_TAIL_BYTES), _OGG_TAIL_BYTES))
         container = Container(
@@ -161,6 +164,8 @@ def inspect_container(file: BinaryIO) -> Container:
             start,
             claim.edits,
         )
+    elif kind in BARE_FRAMES:
+        container = Container(kind, tag_bytes=start + _bytes_of_tags(file, size))
     elif kind:
         container = Container(kind, tag_bytes=_bytes_of_tags(file, size) if kind in SEQUENTIAL else 0)
     else:
@@ -232,14 +237,20 @@ def _inspect_mp3(head: bytes, start: int, size: int) -> Container:
     mono = head[3] >> 6 == 3
     rate_hz = _MP3_RATES_HZ[version][head[2] >> 2 & 3]
     samples_per_frame = 1152 if version == 3 else 576
+    if head[36:40] == b"VBRI":  # of Fraunhofer's encoders; it states bytes, then frames
+        samples = samples_per_frame * int.from_bytes(head[50:54], "big")
+        joined = size - int.from_bytes(head[46:50], "big") > _MP3_TAIL_BYTES
+        return Container("mp3", claimed_seconds=samples / rate_hz if samples and not joined else None)
     tag = 4 + ((17 if mono else 32) if version == 3 else (9 if mono else 17))  # after the frame's side information
     flags = int.from_bytes(head[tag + 4 : tag + 8], "big")
-    if head[tag : tag + 4] not in (b"Xing", b"Info") or flags & 3 != 3:
+    if head[tag : tag + 4] not in (b"Xing", b"Info") or not flags & 1:
         return Container("mp3")
     samples = samples_per_frame * int.from_bytes(head[tag + 8 : tag + 12], "big")
     if flags & 15 == 15:  # all optional fields are there; LAME then states its padding, and decoders drop that
         padding = int.from_bytes(head[tag + 141 : tag + 144], "big")
         samples -= (padding >> 12) + (padding & 0xFFF)
+    if not flags & 2:  # no count of bytes: nothing tells whether a file was joined to its end
+        return Container("mp3", claimed_seconds=samples / rate_hz if samples > 0 else None)
     extra = size - int.from_bytes(head[tag + 12 : tag + 16], "big")
     if extra > _MP3_TAIL_BYTES:
         return Container("mp3")  # something was joined to its end: the header speaks of the first part only

@@ -16,7 +16,7 @@ from typing import BinaryIO, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from fingerprint.audio.containers import SEQUENTIAL, inspect_container
+from fingerprint.audio.containers import BARE_FRAMES, SEQUENTIAL, inspect_container
 from fingerprint.audio.ffmpeg import FFmpeg
 from fingerprint.audio.libsndfile import Libsndfile
 from fingerprint.audio.sources import AudioInfo, SampleSource, Stopped, check_format, stops
@@ -27,6 +27,7 @@ from fingerprint.errors import DecodeError
 __all__ = ["Decoder"]
 
 _UNREAD_BYTES: Final = 2**15  # FFmpeg reads ahead, and more than this is no remainder
+_HEADER_FRAME_BYTES: Final = 1024  # a frame without sound that holds the header, and parts of frames at the ends
 _MP3_TAIL_BYTES: Final = 4096  # tags at the end of an mp3 that may be left unread
 
 
@@ -52,6 +53,8 @@ class Decoder:
         Length according to the header, where it has one to be trusted.
     missing_end : str
         Sign that the end of the file is missing; else ``""``.
+    bare : bool
+        True where frames follow one another to the end of the file, without a container.
     whole : bool
         True where the file is known to have all bytes of its header's word.
     stopped : str
@@ -62,6 +65,10 @@ class Decoder:
         Packets left out because they were damaged, so far.
     bad_seconds : float or None
         Where on the track the first of them was missed, once sound follows.
+    lost_seconds : float
+        Sound that could not be decoded, once all is read: by the clock of the file, by its packets, or, where frames
+        follow one another without a container, by the bytes that no frame has. What the header claims beyond the end
+        is not counted.
     hidden_seconds : float
         Sound that an edit list keeps from being heard, once all is read.
     unread_bytes : int
@@ -88,6 +95,7 @@ class Decoder:
         self.resumed = False
         self.bad_packets = 0
         self.bad_seconds: float | None = None
+        self.lost_seconds = 0.0
         self.hidden_seconds = 0.0
         self.unread_bytes = 0
         self._seconds = 0.0
@@ -114,6 +122,7 @@ class Decoder:
         if self.claimed_seconds is None and len(self._windows) == 1:
             self.claimed_seconds = self._source.claimed
         self.missing_end = self._container.missing_end
+        self.bare = self._container.kind in BARE_FRAMES
         self.whole = self._container.whole
 
     def close(self) -> None:
@@ -175,6 +184,7 @@ class Decoder:
             if self.bad_seconds is None and self._source.bad_seconds is not None:
                 self.bad_seconds = start_seconds + self._source.bad_seconds
             self.hidden_seconds += self._source.hidden_seconds
+            self.lost_seconds += self._lost(self._source, window)
             if self._container.kind in SEQUENTIAL and not self.stopped:
                 unread = window.size - self._container.tag_bytes - window.tell()
                 self.unread_bytes = unread if unread > _UNREAD_BYTES else 0
@@ -184,6 +194,13 @@ class Decoder:
                 strict=True,
             ):
                 mine.extend(its, start_seconds)
+
+    def _lost(self, source: FFmpeg, window: FileWindow) -> float:
+        lost_seconds = max(source.timeline.damaged.seconds, source.bad_packet_seconds)
+        if self.bare and source.sound_bytes:
+            n_lost = window.size - self._container.tag_bytes - source.sound_bytes - _HEADER_FRAME_BYTES
+            lost_seconds = max(lost_seconds, source.sound_seconds * n_lost / source.sound_bytes)
+        return lost_seconds
 
     def _is_unread(self, window: FileWindow) -> bool:
         """Return True where libsndfile believed a header that claims less than there is: the tag of an mp3."""

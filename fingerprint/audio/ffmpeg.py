@@ -56,6 +56,9 @@ _BROADCAST_GAP_SECONDS: Final = 10.0
 # Frames without a time wait for one that has it: no more than these.
 _MAX_WAITING: Final = 64
 
+# Of mp3, AAC in stereo, AC-3. A packet of more is a frame with the junk behind it, which the decoder passes over.
+_MOST_FRAME_BYTES: Final = 4096
+
 
 class FFmpeg:
     """Read one file with FFmpeg.
@@ -81,6 +84,12 @@ class FFmpeg:
         Packets left out because they were damaged, so far.
     bad_seconds : float or None
         Where on the track the first of them was missed.
+    bad_packet_seconds : float
+        Length of those packets, as far as the file or its parser states it.
+    sound_bytes : int
+        Bytes of the packets that were decoded, up to 4096 of each, so far.
+    sound_seconds : float
+        Length of their sound, once all is read.
     hidden_seconds : float
         Sound that an edit list keeps from being heard, once all is read.
 
@@ -97,6 +106,9 @@ class FFmpeg:
             self._input.close()
             self._input = self._opened(file, _PATIENCE)
         self.bad_packets = 0
+        self.bad_packet_seconds = 0.0
+        self.sound_bytes = 0
+        self.sound_seconds = 0.0
         self.bad_seconds: float | None = None
         self.hidden_seconds = 0.0
         self._stopped = ""
@@ -207,6 +219,7 @@ class FFmpeg:
         if queue is not None:
             yield from queue.rest()
             heard_seconds = before_seconds + queue.n_samples / queue.rate_hz - self.timeline.gaps.seconds
+            self.sound_seconds = heard_seconds - self.timeline.damaged.seconds
             if not self.bad_packets and not self._stopped:
                 self.hidden_seconds = max(0.0, self._listed_seconds - heard_seconds)
 
@@ -249,7 +262,10 @@ class FFmpeg:
             frames: list[Any] = packet.decode()
         except av.error.InvalidDataError:
             self.bad_packets += 1
+            if packet.duration and packet.time_base:
+                self.bad_packet_seconds += float(packet.duration * packet.time_base)
             return []
+        self.sound_bytes += min(packet.size, _MOST_FRAME_BYTES)
         return frames
 
     def close(self) -> None:

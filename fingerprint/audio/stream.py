@@ -30,6 +30,10 @@ __all__ = ["AudioInfo", "AudioStream", "decode", "holds_audio", "open_audio"]
 # Frames of mp3 or AAC at either end, and the encoder's delay before them; damage costs more, or is known.
 _LENGTH_TOLERANCE_SECONDS: Final = 0.1
 
+# Reuse is found from a second on. Bad frames where files were cut or joined, and junk behind the last, take less.
+_MOST_LOST_SECONDS: Final = 1.0
+_MOST_LOST_SHARE: Final = 0.1
+
 # An edit list that cuts frames and delay from the ends hides no music.
 _HIDDEN_SECONDS: Final = 0.5
 
@@ -256,7 +260,10 @@ class AudioStream:
         self.notes += self._notes_on_length()
         self.notes += self._notes_on_gaps()
         if decoder.stopped:
-            self.notes.append(f"damaged: decoding stopped after {self.duration_seconds:.2f} s ({decoder.stopped})")
+            # Where the length of the sound is known, the note on its loss tells whether this cost any.
+            is_known = decoder.bare or decoder.claimed_seconds is not None
+            said = "nothing more could be decoded after" if is_known else "decoding stopped after"
+            self.notes.append(f"damaged: {said} {self.duration_seconds:.2f} s ({decoder.stopped})")
         if decoder.bad_packets:
             n = decoder.bad_packets
             packets = (
@@ -264,6 +271,7 @@ class AudioStream:
             )
             place = "" if decoder.bad_seconds is None else f", from {decoder.bad_seconds:.2f} s on"
             self.notes.append(f"damaged: {packets} left out{place}")
+        self.notes += self._notes_on_loss()
         if n_invalid := sum(mixer.n_invalid for mixer in mixers):
             self.notes.append(
                 f"invalid: {n_invalid} samples were no numbers, infinite or beyond 1e9, and were set to zero"
@@ -283,9 +291,32 @@ class AudioStream:
         word = "length"
         if claimed > seconds and not decoder.whole:
             word = "truncated"
-        elif claimed > seconds and (decoder.resumed or decoder.bad_packets or decoder.stopped):
+        elif self._is_short_by_damage():
             word = "damaged"
         return [f"{word}: header says {claimed:.2f} s, {seconds:.2f} s could be read"]
+
+    def _is_short_by_damage(self) -> bool:
+        """Return whether sound is missing that the header claims, and whose bytes are there."""
+        decoder = self._decoder
+        return (
+            decoder.whole
+            and (decoder.claimed_seconds or 0.0) > self.duration_seconds
+            and bool(decoder.bare or decoder.resumed or decoder.bad_packets or decoder.stopped)
+        )
+
+    def _notes_on_loss(self) -> list[str]:
+        """Return the note on sound that could not be decoded, where it is more than cuts and joints leave."""
+        decoder, seconds = self._decoder, self.duration_seconds
+        claimed = decoder.claimed_seconds or 0.0
+        missing_seconds = claimed - seconds if self._is_short_by_damage() else 0.0
+        lost_seconds = max(decoder.lost_seconds, decoder.damaged.seconds + missing_seconds)
+        n_channels = max(1, decoder.info.channels)
+        lost_seconds += sum(mixer.n_invalid / mixer.rate_hz for mixer in self._mixers) / n_channels
+        whole_seconds = max(seconds, claimed, seconds - decoder.damaged.seconds + lost_seconds)
+        if lost_seconds <= min(_MOST_LOST_SECONDS, _MOST_LOST_SHARE * whole_seconds):
+            return []
+        share = lost_seconds / whole_seconds
+        return [f"damaged: {lost_seconds:.2f} s in all could not be decoded, {share:.0%} of the sound"]
 
     def _notes_on_gaps(self) -> list[str]:
         decoder = self._decoder

@@ -211,6 +211,8 @@ class GatePolicy:
         `PASS`, or `ERROR`: decision on files that cannot be searched for these reasons.
     truncated : str
         `PASS`, or `ERROR`: decision on files whose end is missing, according to the file itself.
+    damaged : str
+        `PASS`, or `ERROR`: decision on files of whose sound more than a second, or a tenth, could not be decoded.
     max_false_per_1000h : float
         Of the search: false matches to put up with in 1 000 hours of audio.
     near_limit_per_1000h : float
@@ -230,6 +232,7 @@ class GatePolicy:
     too_short: str = ERROR
     not_enough_music: str = ERROR
     truncated: str = ERROR
+    damaged: str = ERROR
     max_false_per_1000h: float = 1.0
     near_limit_per_1000h: float = NEAR_LIMIT_PER_1000H
     thorough: bool = False

@@ -141,6 +141,7 @@ class _PolicyTable(Table, frozen=True):
     too_short: Literal["pass", "error"] = "error"
     not_enough_music: Literal["pass", "error"] = "error"
     truncated: Literal["pass", "error"] = "error"
+    damaged: Literal["pass", "error"] = "error"
     max_false_per_1000h: _Rate = 1.0
     near_limit_per_1000h: _NearLimit | None = None
     thorough: bool = False
@@ -219,6 +220,7 @@ def parse_policy(data: bytes, *, name: str) -> GatePolicy:
         too_short=table.too_short,
         not_enough_music=table.not_enough_music,
         truncated=table.truncated,
+        damaged=table.damaged,
         max_false_per_1000h=table.max_false_per_1000h,
         near_limit_per_1000h=(
             NEAR_LIMIT_PER_1000H if table.near_limit_per_1000h is None else table.near_limit_per_1000h

@@ -97,11 +97,18 @@ def _about(verdict: Verdict) -> str:
         if verdict.reason:
             return f"not searched, {verdict.status}: {printable(verdict.reason)}"
         length = verdict.result.duration_ms if verdict.result is not None else 0
-        return f"no match in {clock(length / 1000)}"
+        return f"no match in {clock(length / 1000)}{_unsearched(verdict)}"
     near = sum(decision.near_limit for decision in verdict.decisions if decision is not first)
     more = len(verdict.decisions) - 1 - near
     matches = f"; {counted(more, 'more match')}" if more else ""
-    return decision_text(first) + matches + (f"; {near} more near the limit" if near else "")
+    return decision_text(first) + matches + (f"; {near} more near the limit" if near else "") + _unsearched(verdict)
+
+
+def _unsearched(verdict: Verdict) -> str:
+    """Return the sound that was not searched in a file that the policy passes all the same."""
+    result = verdict.result
+    notes = () if result is None else (result.cut, result.damage)
+    return "".join(f"; {printable(note)}" for note in notes if note)
 
 
 def github_report(report: Report) -> bytes:

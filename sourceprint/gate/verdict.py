@@ -132,6 +132,8 @@ def decide(result: ScanResult, policy: GatePolicy, *, day: date, near: Sequence[
     missing = notes_on_unsearched(result.track.notes) if result.unsearched_streams else ""
     if not missing and policy.truncated == ERROR:
         missing = result.cut
+    if not missing and policy.damaged == ERROR:
+        missing = result.damage
     if missing and action != BLOCK:  # the missing part may hold more matches
         reason = f"not all of it was searched: {missing}"
         return Verdict(result.name, ERROR, result.status, reason, decisions, result)

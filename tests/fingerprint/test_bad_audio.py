@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 import fingerprint.audio.decoders
 import fingerprint.audio.frames
@@ -173,6 +174,98 @@ def test_m4a_cut_short_cannot_be_read(tmp_path: Path) -> None:
     cut.write_bytes(whole.read_bytes()[:20_000])  # the index of an mp4 stands at its end
     with pytest.raises(DecodeError, match=r"cut\.m4a: no audio could be decoded .*convert it to FLAC"):
         decode(cut)
+
+
+def overwritten(content: bytes, share: float) -> bytes:
+    """Return bytes of which a share behind the first 4096 are others at random, seeded."""
+    rng = np.random.default_rng(0)
+    data = np.frombuffer(content, np.uint8).copy()
+    places = rng.integers(4096, data.size, round(data.size * share))
+    data[places] = rng.integers(0, 256, places.size)
+    return data.tobytes()
+
+
+def noisy(seconds: float) -> NDArray[np.float32]:
+    return tone(seconds) + (0.1 * np.random.default_rng(1).standard_normal(round(seconds * 44100))).astype(np.float32)
+
+
+LOSS = re.compile(r"damaged: (\d+\.\d\d) s in all could not be decoded, (\d+)% of the sound")
+
+
+def loss(path: Path) -> float:
+    """Return the seconds that the notes on a file state as lost in all."""
+    found = [match for note in read(path)[1] if (match := LOSS.fullmatch(note))]
+    return float(found[0][1]) if found else 0.0
+
+
+def write_mp3(path: Path, *, header: bool) -> Path:
+    """Write 24 s of noise at 128 kbit/s, with or without the frame that states how many there are."""
+    write_ffmpeg(path, noisy(24), container="mp3", codec="libmp3lame")
+    content = path.read_bytes()
+    first = content.index(b"Info") - 36
+    path.write_bytes(content if header else content[content.index(b"\xff\xfb", first + 4) :])
+    return path
+
+
+@pytest.mark.parametrize("header", [True, False])
+def test_the_sound_that_damage_costs_is_told_in_all(tmp_path: Path, header: bool) -> None:
+    whole = write_mp3(tmp_path / "whole.mp3", header=header).read_bytes()
+    path = tmp_path / "a.mp3"
+    path.write_bytes(overwritten(whole, 0.05))
+    assert 4.0 < loss(path) < 12.0
+    quarter = len(whole) // 4
+    path.write_bytes(whole[:-quarter] + bytes(quarter))  # a download that stopped, in a file made long enough
+    assert loss(path) == pytest.approx(6.0, abs=0.4)
+    path.write_bytes(whole[:quarter] + bytes(quarter) + whole[2 * quarter :])
+    assert loss(path) == pytest.approx(6.0, abs=0.4)
+
+
+@pytest.mark.parametrize("header", [True, False])
+def test_cuts_joints_and_tags_are_no_damage(tmp_path: Path, header: bool) -> None:
+    whole = write_mp3(tmp_path / "whole.mp3", header=header).read_bytes()
+    junk = np.random.default_rng(2).bytes(90_000)
+    tag = b"APETAGEX" + (2000).to_bytes(4, "little") + (len(junk) + 32).to_bytes(4, "little") + bytes(16)
+    path = tmp_path / "a.mp3"
+    for content in (
+        whole,
+        whole[-len(whole) // 2 - 100 :],
+        whole + whole,
+        whole[: len(whole) // 2 + 100] + whole,
+        junk[:700] + whole,
+        whole + junk[:9000],
+        whole + junk + tag,
+        whole + b"TAG" + bytes(125),
+        b"ID3\4\0\0\0\x02\0\0" + bytes(32_768) + whole,
+    ):
+        path.write_bytes(content)
+        assert loss(path) == 0.0
+
+
+def test_a_tenth_of_a_short_file_is_a_loss(tmp_path: Path) -> None:
+    y = noisy(2)
+    y[3000 : 3000 + 15_000] = np.nan
+    path = write_soundfile(tmp_path / "a.wav", y, subtype="FLOAT")
+    assert loss(path) == pytest.approx(0.34, abs=0.005)
+
+
+def test_an_mp3_is_cut_short_by_any_of_its_headers(tmp_path: Path) -> None:
+    whole = write_mp3(tmp_path / "whole.mp3", header=True).read_bytes()
+    at = whole.index(b"Info")
+    n_frames, n_bytes = whole[at + 8 : at + 12], whole[at + 12 : at + 16]
+    headers = {
+        "frames and bytes": whole,
+        "frames alone": whole[:at] + b"Info\0\0\0\1" + n_frames + bytes(100) + whole[at + 112 :],
+        "VBRI": whole[:at] + b"VBRI" + bytes(6) + n_bytes + n_frames + bytes(100) + whole[at + 118 :],
+    }
+    path = tmp_path / "a.mp3"
+    for name, content in headers.items():
+        path.write_bytes(content)
+        assert read(path)[1] == [], name
+        path.write_bytes(content[: len(content) // 2])
+        (note,) = read(path)[1]
+        assert re.fullmatch(r"truncated: header says 24\.\d\d s, 1[12]\.\d\d s could be read", note), name
+        path.write_bytes(content + content[at + 400 :])  # joined to another
+        assert not any(note.startswith("truncated") for note in read(path)[1]), name
 
 
 @pytest.mark.parametrize("container", ["FLAC", "MP3"])

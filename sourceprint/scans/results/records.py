@@ -42,6 +42,8 @@ SEARCHED = ("matched", "no_match")
 
 _CUT = re.compile(r"(stream \d+ of \d+: )?truncated: ")
 
+_DAMAGED = re.compile(r"(stream \d+ of \d+: )?damaged: (\d+\.\d\d s in all could not|decoding stopped)")
+
 LAYERS = ("recording", "composition")
 
 Status = Literal["matched", "no_match", "too_short", "too_long", "not_enough_music", "decode_error", "skipped"]
@@ -315,6 +317,11 @@ class ScanResult(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     def cut(self) -> str:
         """The note that the end of the file is missing, according to the file itself: it may still be written."""
         return next((note for note in self.track.notes if _CUT.match(note)), "")
+
+    @property
+    def damage(self) -> str:
+        """The note that so much of the sound could not be decoded that it may hold reuse."""
+        return next((note for note in self.track.notes if _DAMAGED.match(note)), "")
 
     @property
     def unsearched_streams(self) -> tuple[int, ...]:

@@ -19,6 +19,7 @@ import pytest
 
 from fingerprint import disk
 from fingerprint.errors import DecodeError
+from tests.audio_files import write_ffmpeg
 from tests.command_line import RATE_HZ, catalogue, music, run, write
 from tests.places import ROOT
 
@@ -61,6 +62,21 @@ def test_a_line_per_file_and_an_exit_code(shared: Path, outputs: Path) -> None:
     )
     clean = run("check", outputs / "clean.wav", index=shared)
     assert clean.exit_code == 0
+
+
+def test_a_damaged_file_is_not_passed_unless_the_policy_says_so(shared: Path, tmp_path: Path) -> None:
+    whole = write_ffmpeg(tmp_path / "whole.mp3", np.repeat(music(77), 4), container="mp3", codec="libmp3lame")
+    data = bytearray(whole.read_bytes())
+    data[len(data) // 2 : len(data) // 4 * 3] = bytes(len(data) // 4 * 3 - len(data) // 2)
+    bad = tmp_path / "bad.mp3"
+    bad.write_bytes(data)
+    refused = run("check", bad, "--format", "json", index=shared)
+    assert refused.exit_code == 4
+    (note,) = (one for one in json.loads(refused.stdout)["files"][0]["track"]["notes"] if " in all " in one)
+    assert f"{bad}: not all of it was searched: {note}" in refused.stderr
+    passed = run("check", bad, "--policy", policy(tmp_path, 'damaged = "pass"\n'), index=shared)
+    assert passed.exit_code == 0
+    assert re.fullmatch(rf"PASS    {bad}  no match in 0:\d\d\.\d; {note}\n", passed.stdout)
 
 
 def test_quiet_prints_only_files_that_do_not_pass(shared: Path, outputs: Path, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from fingerprint.errors import EvidenceError
 from index.search.significance import MOST_CONFIDENCE, ChanceModel
 from sourceprint.gate.policy import NEAR_LIMIT_PER_1000H, USES, GatePolicy
 from sourceprint.gate.policy_toml import default_policy, load_policy, parse_policy
+from sourceprint.gate.report_text import verdict_line
 from sourceprint.gate.verdict import decide
 from sourceprint.royalties.rights.licences import PURPOSES
 from sourceprint.scans.results import read_result
@@ -56,7 +57,7 @@ def test_the_documented_policy_is_one_and_says_what_the_document_says() -> None:
     assert (licence.names.isrcs, licence.max_ms, licence.valid_until) == (("USRC17607839",), 15_000, date(2026, 12, 31))
     # Defaults are those of the document.
     keys = (
-        "outside_licence", "unresolved", "use", "too_short", "not_enough_music", "truncated",
+        "outside_licence", "unresolved", "use", "too_short", "not_enough_music", "truncated", "damaged",
         "max_false_per_1000h", "near_limit_per_1000h", "thorough",
     )  # fmt: skip
     assert [getattr(documented, key) for key in keys] == [getattr(policy(), key) for key in keys]
@@ -426,6 +427,39 @@ def test_a_file_whose_end_is_missing_is_an_error_unless_something_blocks_or_the_
     assert decide(odd, policy(), day=DAY).action == "pass"
     found = with_track(read_result(a_result(matches=[match("s1")])), notes=[note])
     assert decide(found, default_policy(), day=DAY).action == "block"
+
+
+@pytest.mark.parametrize(
+    "note",
+    [
+        "damaged: 5.00 s in all could not be decoded, 21% of the sound",
+        "stream 1 of 2: damaged: 5.00 s in all could not be decoded, 21% of the sound",
+        "damaged: decoding stopped after 3.16 s (End of file)",
+    ],
+)
+def test_a_damaged_file_is_an_error_unless_something_blocks_or_the_policy_passes_it(note: str) -> None:
+    bad = with_track(read_result(a_result()), notes=["clipped: 1.2 s of it", note])
+    verdict = decide(bad, policy(), day=DAY)
+    assert (verdict.action, verdict.reason) == ("error", f"not all of it was searched: {note}")
+    passed = decide(bad, policy('damaged = "pass"'), day=DAY)
+    assert passed.action == "pass"
+    assert verdict_line(passed).endswith(f"; {note}")
+    found = with_track(read_result(a_result(matches=[match("s1")])), notes=[note])
+    assert decide(found, default_policy(), day=DAY).action == "block"
+
+
+@pytest.mark.parametrize(
+    "note",
+    [
+        "damaged: 1 packet could not be decoded and was left out, from 2.00 s on",
+        "damaged: 0.28 s could not be decoded, at 7.03-7.08 s",
+        "damaged: nothing more could be decoded after 24.03 s (End of file)",
+    ],
+)
+def test_a_file_with_a_handful_of_bad_packets_is_an_ordinary_one(note: str) -> None:
+    verdict = decide(with_track(read_result(a_result()), notes=[note]), policy(), day=DAY)
+    assert verdict.action == "pass"
+    assert note not in verdict_line(verdict)
 
 
 def test_a_file_that_could_not_be_searched_is_an_error_unless_the_policy_passes_it() -> None:
