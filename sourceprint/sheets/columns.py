@@ -3,7 +3,7 @@
 The user's mapping is a `ColumnMap`: headings mapped to fields (`--columns "Song Title=title,ISRC code=isrc"`, or
 `@FILE` with one such pair per line) and headings set aside (`--ignore-columns`). `matched_columns` finds the column of
 every field that a reader uses. It names the unused columns, and stops where one of them looks like data that must not
-be lost: a share, or the title, the ISRC or the territory that no other column gives.
+be lost: a share, or the title, the ISRC, the territory or the party that no other column gives.
 """
 
 import re
@@ -33,6 +33,8 @@ _ALIKE = {
     "title": re.compile(r"titl|\bsong|track ?name|\bname of (the )?(track|song)|titre|t[ií]tulo", re.IGNORECASE),
     "isrc": re.compile("isrc", re.IGNORECASE),
     "territories": re.compile(r"territor|countr", re.IGNORECASE),
+    "party": re.compile(r"\bow[en]*rs?\b|owner|holder|payee|benefici|licensor|\bpart(y|ies)\b", re.IGNORECASE),
+    "publisher": re.compile(r"publisher", re.IGNORECASE),
 }
 _UP_TO_100 = re.compile(r"([0-9]{1,3}(?:[.,][0-9]{1,10})?) ?%?")
 _SHARE_OF_VALUES = 0.8  # of the cells of a sample that must be ISRCs for the column to look like one of them
@@ -232,7 +234,7 @@ def matched_columns(
     failure : type
         The error to raise.
     guarded : set of str
-        Fields that must not be lost: of "share", "title", "isrc", "territories".
+        Kinds of data that must not be lost: of "share", "title", "isrc", "territories", "party", "publisher".
     elsewhere : mapping, optional
         By unused field: the reason, and the remedy if it is meant.
 
@@ -320,6 +322,7 @@ def _double(sheet: Sheet, first: str, second: str, given: ColumnMap) -> str:
 def _looks_like(sheet: Sheet, position: int, heading: str, guarded: Set[str], there: Set[str]) -> str | None:
     """Return the kind of data that must not be lost which an unused column looks like, or None."""
     words = {"share": "a share", "title": "a title", "isrc": "an ISRC", "territories": "a territory"}
+    words |= dict.fromkeys(("party", "publisher"), "the party of a share")
     for name, pattern in _ALIKE.items():
         if name in guarded and (name == "share" or name not in there) and pattern.search(heading):
             return words[name]

@@ -6,7 +6,8 @@ sheet, of a distributor's export, and of our own spreadsheet. Where a column for
 default, and says so in sentences for the importing person:
 
 - without a column for the right, shares are shares in the recording (Master), unless the sheet has works
-- without a column for the party, shares are those of the label in the row
+- without a column for the party, shares are those of the label in the row; in a sheet of works without labels, those
+  of the publisher
 - a column with the bare name `title` is the title of the work where the sheet has works and no recordings
 """
 
@@ -16,6 +17,7 @@ from fingerprint.errors import RightsError
 from sourceprint.royalties.rights.records import MASTER
 from sourceprint.royalties.tables.columns import columns_by_field
 from sourceprint.sheets.columns import TAKEN, ColumnMap, MatchedColumns, matched_columns
+from sourceprint.sheets.delimited import normalised
 from sourceprint.sheets.headings import FIELDS
 from sourceprint.sheets.opened import Sheet
 
@@ -25,6 +27,7 @@ _GUARDED = frozenset({"share", "title", "isrc", "territories"})
 _WORK = ("work_id", "iswc", "work_title")
 _RECORDING = ("recording_id", "index_id", "isrc", "artists", "path", "label", "release", "upc")
 _PARTY = ("party_id", "party", "ipi", "isni")
+_PUBLISHER = frozenset({"publisher", "publishername", "musicpublisher"})
 _ELSEWHERE = {
     "id": (
         "the column id is the id in the index for add and is not used here, where recordings are found by their ISRC; "
@@ -61,12 +64,12 @@ def single_columns(sheet: Sheet, given: ColumnMap) -> LabelSheet:
     Raises
     ------
     RightsError
-        If two columns mean the same, or an unused one looks like a share, a title, an ISRC or a territory.
+        If two columns mean the same, or an unused one looks like a share, a title, an ISRC, a territory or a party.
     """
     columns = columns_by_field()
-    found = matched_columns(
-        sheet, tuple(columns), _given(sheet, given), RightsError, guarded=_GUARDED, elsewhere=_ELSEWHERE
-    )
+    given = _publisher_given(sheet, _given(sheet, given))
+    guarded = _GUARDED | _parties_guarded(sheet, given)
+    found = matched_columns(sheet, tuple(columns), given, RightsError, guarded=guarded, elsewhere=_ELSEWHERE)
     has = found.headings.keys()
     taken = []
     right, owner_is_label = "", False
@@ -96,3 +99,20 @@ def _given(sheet: Sheet, given: ColumnMap) -> ColumnMap:
         return given
     bare = [heading for heading in sheet.header if heading.strip().lower() == FIELDS["title"][-1]]
     return given.over(ColumnMap(dict.fromkeys(bare, "work_title")))
+
+
+def _publisher_given(sheet: Sheet, given: ColumnMap) -> ColumnMap:
+    """Return the user's map, with the publisher as the party of shares in works that no other column names."""
+    fields = {given.field_of(heading) for heading in sheet.header}
+    if "share" not in fields or not fields & set(_WORK) or fields & {*_PARTY, "label"}:
+        return given
+    publishers = [heading for heading in sheet.header if normalised(heading) in _PUBLISHER]
+    return given.over(ColumnMap(dict.fromkeys(publishers, "party")))
+
+
+def _parties_guarded(sheet: Sheet, given: ColumnMap) -> set[str]:
+    """Return the kinds of parties that must not be lost in a sheet of shares without a column for the party."""
+    fields = {given.field_of(heading) for heading in sheet.header}
+    if "share" not in fields or fields & set(_PARTY):
+        return set()
+    return {"party", "publisher"} if fields & set(_WORK) else {"party"}

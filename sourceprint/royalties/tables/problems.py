@@ -7,7 +7,7 @@ values, or JSON lines where its name ends in .json or .jsonl.
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -15,6 +15,7 @@ from fingerprint.errors import printable
 from index.storage.durable import publish_chunks
 from sourceprint.royalties.rights.database import in_chunks
 from sourceprint.royalties.rights.history import Applied
+from sourceprint.text.tables import listed
 
 __all__ = [
     "SHOWN",
@@ -34,6 +35,7 @@ SHOWN = 50
 
 _COLUMNS = ("severity", "file", "row", "column", "value", "rule", "remedy")
 _BATCH = 1_000
+_ROWS = 5  # rows that are named of problems with one sentence
 _NAMES = {
     "party": "parties",
     "recording": "recordings",
@@ -160,7 +162,7 @@ def import_report_text(report: ImportReport) -> str:
         if not total:
             continue
         shown = [problem for problem in report.problems if problem.severity == severity]
-        lines += ["", f"{heading}: {total}", *(f"  {problem}" for problem in shown)]
+        lines += ["", f"{heading}: {total}", *_grouped(shown)]
         if total > len(shown):
             rules = ", ".join(f"{rule} {count}" for kind, rule, count in report.counts if kind == severity)
             lines.append(f"  ... and {total - len(shown)} more; by rule: {rules}; write all of them with --report FILE")
@@ -209,6 +211,18 @@ def _outcome(report: ImportReport) -> Iterator[str]:
         if report.refused != 1:
             rows_left = f"{report.refused} rows that are wrong or depend on wrong ones"
         yield f"  left out: {rows_left}"
+
+
+def _grouped(problems: Iterable[TableProblem]) -> Iterator[str]:
+    """Yield a line per problem, those that differ by their row alone in one."""
+    groups: dict[TableProblem, list[int]] = {}
+    for problem in problems:
+        groups.setdefault(replace(problem, row=0, value=""), []).append(problem.row)
+    for problem, rows in groups.items():
+        if len(rows) == 1 or not rows[0]:
+            yield from (f"  {replace(problem, row=row)}" for row in rows)
+        else:
+            yield f"  {replace(problem, file=f'{problem.file}, rows {listed(map(str, rows), most=_ROWS)}')}"
 
 
 def _total(applied: Applied | None) -> int:

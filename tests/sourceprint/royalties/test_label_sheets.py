@@ -15,6 +15,7 @@ from sourceprint.royalties.rights.rights import all_records
 from sourceprint.royalties.rights.rows import Record
 from sourceprint.royalties.rights.schema import VERSIONED
 from sourceprint.royalties.tables.imports import import_rights
+from sourceprint.royalties.tables.problems import import_report_text
 from sourceprint.sheets.columns import ColumnMap
 
 LABEL = "ISRC,Track Title,Artist,Label,File,Territory,Owner share %\n"
@@ -186,3 +187,38 @@ def test_the_export_of_a_distributor_goes_through_both_commands(rights: Database
         (tmp_path / "a.wav", "One", ("Ann",), "QZAAA2600001"),
         (tmp_path / "b.wav", "Two", ("Ann",), "QZAAA2600002"),
     ]
+
+
+PUBLISHER = "ISRC,Work Title,Writers,Publisher,Right,Share,Territory\n"
+
+
+def test_the_publisher_of_a_sheet_of_works_is_the_party_of_its_shares(rights: Database, tmp_path: Path) -> None:
+    path = written(tmp_path, PUBLISHER + "QZAAA2600001,Tonight,Ann,Quay Songs,Mechanical,50,World\n", "sheet.csv")
+    report = import_rights(rights, [path], shares="percent")
+    assert "'Publisher' for party" in report.taken[0]
+    assert shares(rights) == [("work:tonight/ann", "party:quay songs", "MechanicalRight", 500_000, "Worldwide")]
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        PUBLISHER.replace("Publisher", "Ownr"),
+        PUBLISHER.replace("Publisher", "Original Publisher"),
+        PUBLISHER.replace("Writers,", "Label,"),
+        LABEL.replace("File", "Ownr"),
+    ],
+)
+def test_an_unused_owner_of_shares_stops_the_import(rights: Database, tmp_path: Path, header: str) -> None:
+    path = written(tmp_path, header)
+    with pytest.raises(RightsError, match="looks like the party of a share and would go unused; say what it is"):
+        import_rights(rights, [path])
+    assert import_rights(rights, [path], columns=ColumnMap.of([], ["Ownr", "Publisher", "Original Publisher"]))
+
+
+def test_shares_without_a_party_are_one_line_of_the_report(rights: Database, tmp_path: Path) -> None:
+    rows = "".join(f"QZAAA26{n:05d},Song {n},Ann,,Mechanical,{n} %,World\n" for n in range(1, 8))
+    report = import_rights(rights, [written(tmp_path, PUBLISHER + rows)])
+    assert ("warning", "no-party", 7) in report.counts
+    lines = [line for line in import_report_text(report).split("\n") if "no-party" in line]
+    sentence = "names no party: this part stays unclaimed; add the party if it is known [no-party]"
+    assert lines == [f"  label.csv, rows 2, 3, 4, 5, 6 and 2 more: {sentence}"]
