@@ -188,7 +188,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         patch.setenv("COLUMNS", "80")
         for name, value in (("INDEX", "index"), ("RIGHTS", "rights.sqlite"), ("KEYS", "keys"), ("ACTOR", "Ann")):
             patch.setenv(f"SOURCEPRINT_{name}", value)
-        for module in ("money", "rights"):
+        for module in ("money", "rights.checks"):
             patch.setattr(f"sourceprint.commands.{module}.today", lambda: date(2027, 1, 20))
         use = ""
         for line in STORY.splitlines():
