@@ -19,8 +19,8 @@ In reading order, each part importing from those before it only:
 - `file_limits`, `faults`, `processes`, `workers`: many files at once, what one of them may take, and what goes wrong
   with one
 - `audio_digests`: digests of files that may be known, or too large to be read for that
-- `text`, `toml_faults`, `toml_documents`, `identifiers`, `signatures`: tables and names, TOML that people write, the
-  codes of the trade, Ed25519 keys
+- `text`, `toml_faults`, `toml_documents`, `identifiers`, `signatures`, `table_versions`: tables and names, TOML that
+  people write, the codes of the trade, Ed25519 keys, migrations of databases
 - `transparency`: a log that shows whether it was altered
 - `catalogue`: recordings into the index
 - `scans`: tracks against the index, runs of many files, changes between two

@@ -26,7 +26,7 @@ MOST_MODULES = 15  # in one package
 # The only modules of the product that may import each of these: one, or one for each purpose.
 DOORS = {
     "PIL": ("sourceprint.evidence.pages.spectra",),
-    "alembic": ("sourceprint.royalties.rights.database", "sourceprint.service.store.database"),
+    "alembic": ("sourceprint.table_versions", "sourceprint.royalties.rights.database"),
     "av": ("fingerprint.audio.ffmpeg", "fingerprint.audio.frames"),
     "cryptography": ("sourceprint.signatures",),
     "faiss": ("index.vectors.exact",),

@@ -29,27 +29,27 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import alembic.command
-from alembic.config import Config
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, func, insert, inspect, select, text
 
 from fingerprint.errors import RightsDatabaseError, printable
 from sourceprint.royalties.rights.chain import begin_chain, extend_chain, extents, show_past
 from sourceprint.royalties.rights.engine import find_place, no_database, open_engine, refusals
 from sourceprint.royalties.rights.schema import revision
+from sourceprint.table_versions import TableVersions
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 __all__ = [
     "LOCK_SECONDS",
+    "VERSIONS",
     "VERSION_TABLE",
     "Change",
     "Database",
     "actor",
     "in_chunks",
-    "known_versions",
-    "make_tables",
     "timestamp",
 ]
 
@@ -64,7 +64,9 @@ _LOCK_KEY = 0x53504C4B  # any number that other programs are unlikely to lock on
 # PostgreSQL would keep one plan for any list of ids, which compares each row with each id and slows as the table grows.
 # A plan made for each list costs little and looks the ids up.
 _PLAN_EACH_TIME = "SET LOCAL plan_cache_mode = force_custom_plan"
-_MIGRATIONS = Path(__file__).parent / "migrations"
+VERSIONS = TableVersions(Path(__file__).parent / "migrations")
+"""Versions of these tables."""
+
 
 T = TypeVar("T")
 
@@ -219,7 +221,7 @@ class Database:
             yield Change(connection, source=printable(source), digest=digest, made_by=made_by, made_at=made_at)
 
     @contextmanager
-    def migrations(self) -> Iterator[Config]:
+    def migrations(self) -> "Iterator[Config]":
         """Yield a configuration for alembic's commands, inside a transaction with the write lock.
 
         To change the schema, edit `schema.py`, let alembic write the next version, and review it.
@@ -229,28 +231,23 @@ class Database:
         ...     command.revision(config, "add the column", autogenerate=True, rev_id="0002")
         """
         with self._locked() as connection:
-            config = _alembic_config()
-            config.attributes["connection"] = connection
-            yield config
+            yield VERSIONS.config(connection)
 
     def _bring_up_to_date(self, *, create: bool) -> None:
-        scripts = ScriptDirectory.from_config(_alembic_config())
-        head = str(scripts.get_current_head())
-        known = {script.revision for script in scripts.walk_revisions()}
+        head, known = VERSIONS.newest, VERSIONS.known
         with self.reading() as connection:
             version = self._version(connection, known, head, create=create)
         if version == head:
             return
         if not version:
             self._keep_a_log()
-        with self.migrations() as config:
+        with self._locked() as connection:
             # Another command may have migrated it while this one waited for the lock.
-            connection = config.attributes["connection"]
             if self._version(connection, known, head, create=create) != head:
-                alembic.command.upgrade(config, head)
+                VERSIONS.upgrade(connection, head)
                 begin_chain(connection, day=timestamp()[:10])
 
-    def _version(self, connection: Connection, known: set[str], head: str, *, create: bool) -> str:
+    def _version(self, connection: Connection, known: frozenset[str], head: str, *, create: bool) -> str:
         """Return the version of the tables; "" if there are none and they may be made."""
         if connection.dialect.name == "postgresql":
             encoding = connection.scalar(text("SHOW server_encoding"))
@@ -325,23 +322,3 @@ def in_chunks(items: Iterable[T], size: int = _PARAMETERS) -> Iterator[list[T]]:
     rest = iter(items)
     while chunk := list(islice(rest, size)):
         yield chunk
-
-
-def known_versions() -> frozenset[str]:
-    """Return the versions of the tables that this program knows."""
-    return frozenset(script.revision for script in ScriptDirectory.from_config(_alembic_config()).walk_revisions())
-
-
-def make_tables(connection: Connection, version: str) -> None:
-    """Make the tables of a version in an empty database, for rows that are copied from one of this version."""
-    config = _alembic_config()
-    config.attributes["connection"] = connection
-    alembic.command.upgrade(config, version)
-
-
-def _alembic_config() -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
-    config.set_main_option("path_separator", "os")
-    config.set_main_option("file_template", "v%%(rev)s_%%(slug)s")  # a name that Python can import
-    return config

@@ -21,13 +21,9 @@ __all__ = ["copy_file", "copy_schemas", "expect_known_file", "fill_schemas", "is
 
 _AT_ONCE = 1_000
 _LOCK_SECONDS = 30
-_VERSIONS: dict[str, Callable[[Connection, str], None]] = {
-    service_database.VERSION_TABLE: service_database.make_tables,
-    rights_database.VERSION_TABLE: rights_database.make_tables,
-}
-_KNOWN: dict[str, Callable[[], frozenset[str]]] = {
-    service_database.VERSION_TABLE: service_database.known_versions,
-    rights_database.VERSION_TABLE: rights_database.known_versions,
+_VERSIONS = {
+    service_database.VERSION_TABLE: service_database.VERSIONS,
+    rights_database.VERSION_TABLE: rights_database.VERSIONS,
 }
 
 
@@ -57,7 +53,7 @@ def expect_known(name: str, version_table: str, version: str) -> None:
     RightsDatabaseError
         If they are.
     """
-    known = _KNOWN[version_table]()
+    known = _VERSIONS[version_table].known
     if version not in known:
         raise RightsDatabaseError(
             f"{name}: its tables have version {printable(version):.40}, and this program knows versions up to "
@@ -69,7 +65,7 @@ def expect_known_file(path: Path) -> None:
     """Refuse a file of a newer version, as `expect_known` does."""
     with closing(sqlite3.connect(path)) as connection:
         names = {str(row[0]) for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-        for version_table in names & set(_KNOWN):
+        for version_table in names & set(_VERSIONS):
             ((version,),) = connection.execute(f"SELECT version_num FROM {version_table}")
             expect_known(path.name, version_table, str(version))
 
@@ -126,7 +122,7 @@ def _copy_schema(source: Connection, schema: str, target: Path) -> None:
     with engine.connect() as connection:
         connection.execution_options(sourceprint_writes=True)
         with connection.begin():
-            _VERSIONS[version_table](connection, version)
+            _VERSIONS[version_table].upgrade(connection, version)
             _pour_rows(source, schema, connection, None)
 
 

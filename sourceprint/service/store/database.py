@@ -13,16 +13,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import alembic.command
-from alembic.config import Config
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, inspect, text
 
 from fingerprint.errors import RightsDatabaseError, printable
 from sourceprint.royalties.rights.engine import find_place, open_engine, refusals
 from sourceprint.service.store.clock import Clock, system_clock, time_text
+from sourceprint.table_versions import TableVersions
 
-__all__ = ["LOCK_SECONDS", "VERSION_TABLE", "ServiceDatabase", "known_versions", "make_tables"]
+__all__ = ["LOCK_SECONDS", "VERSIONS", "VERSION_TABLE", "ServiceDatabase"]
 
 LOCK_SECONDS = 30
 """How long a writer waits for another one."""
@@ -30,7 +28,9 @@ LOCK_SECONDS = 30
 VERSION_TABLE = "sourceprint_service_schema"
 """Holds the version of the tables."""
 
-_MIGRATIONS = Path(__file__).parent / "migrations"
+VERSIONS = TableVersions(Path(__file__).parent / "migrations")
+"""Versions of these tables."""
+
 _MIGRATION_LOCK = 0x53505356  # any number that other programs are unlikely to lock on the same server
 
 
@@ -122,9 +122,7 @@ class ServiceDatabase:
         self._engine.dispose()
 
     def _bring_up_to_date(self) -> None:
-        config = _alembic_config()
-        scripts = ScriptDirectory.from_config(config)
-        head, known = str(scripts.get_current_head()), {script.revision for script in scripts.walk_revisions()}
+        head, known = VERSIONS.newest, VERSIONS.known
         with self.reading() as connection:
             version = self._version(connection, known, head)
         if version == head:
@@ -140,8 +138,7 @@ class ServiceDatabase:
             if self.is_server:
                 connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
             if self._version(connection, known, head) != head:  # another process may have done it meanwhile
-                config.attributes["connection"] = connection
-                alembic.command.upgrade(config, head)
+                VERSIONS.upgrade(connection, head)
 
     def _keep_copy(self, version: str) -> None:
         """Keep a copy of a file before its tables are brought to this version, beside it; it is never overwritten."""
@@ -155,7 +152,7 @@ class ServiceDatabase:
         unfinished.chmod(0o600)
         os.replace(unfinished, copy)
 
-    def _version(self, connection: Connection, known: set[str], head: str) -> str:
+    def _version(self, connection: Connection, known: frozenset[str], head: str) -> str:
         tables = inspect(connection).get_table_names()
         if VERSION_TABLE not in tables:
             if tables:
@@ -171,23 +168,3 @@ class ServiceDatabase:
                 f"{head}; update sourceprint"
             )
         return str(version)
-
-
-def known_versions() -> frozenset[str]:
-    """Return the versions of the tables that this program knows."""
-    return frozenset(script.revision for script in ScriptDirectory.from_config(_alembic_config()).walk_revisions())
-
-
-def make_tables(connection: Connection, version: str) -> None:
-    """Make the tables of a version in an empty database, for rows that are copied from one of this version."""
-    config = _alembic_config()
-    config.attributes["connection"] = connection
-    alembic.command.upgrade(config, version)
-
-
-def _alembic_config() -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
-    config.set_main_option("path_separator", "os")
-    config.set_main_option("file_template", "v%%(rev)s_%%(slug)s")  # a name that Python can import
-    return config

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import alembic.command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import text
 
 from sourceprint.royalties.rights.engine import find_place, open_engine
-from sourceprint.service.store.database import VERSION_TABLE, ServiceDatabase, _alembic_config
+from sourceprint.service.store.database import VERSION_TABLE, VERSIONS, ServiceDatabase
 from sourceprint.service.store.schema import metadata
 
 
@@ -17,9 +16,7 @@ def test_the_tables_of_every_version_lead_to_those_of_the_schema(database_place:
     with engine.connect() as connection:
         connection.execution_options(sourceprint_writes=True)
         with connection.begin():
-            config = _alembic_config()
-            config.attributes["connection"] = connection
-            alembic.command.upgrade(config, "0001")
+            VERSIONS.upgrade(connection, "0001")
             connection.execute(text("INSERT INTO organisation (id, name, created_at) VALUES ('kept', 'Kept', '2026')"))
     database = ServiceDatabase.open(database_place)
     with database.reading() as connection:

@@ -27,7 +27,7 @@ from sourceprint.royalties.rights.engine import find_place, open_engine
 from sourceprint.service.log_feed import LogFeed
 from sourceprint.service.server import Server
 from sourceprint.service.settings import settings_of
-from sourceprint.service.store.database import VERSION_TABLE, make_tables
+from sourceprint.service.store.database import VERSION_TABLE, VERSIONS
 from sourceprint.service.store.schema import outbox
 from sourceprint.signatures import PublicKey, load_public
 from sourceprint.transparency import Checkpoint, verify_log
@@ -297,7 +297,7 @@ def older(place: str, version: str) -> None:
     with engine.connect() as connection:
         connection.execution_options(sourceprint_writes=True)
         with connection.begin():
-            make_tables(connection, version)
+            VERSIONS.upgrade(connection, version)
             connection.execute(text("INSERT INTO organisation (id, name, created_at) VALUES ('kept', 'Kept', '2026')"))
     engine.dispose()
 
