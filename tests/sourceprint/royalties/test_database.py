@@ -29,6 +29,7 @@ from sourceprint.royalties.rights.records import Party
 from sourceprint.royalties.rights.rights import current_revision
 from sourceprint.royalties.rights.rows import row_of
 from sourceprint.royalties.rights.schema import metadata, party, revision
+from sourceprint.table_versions import TableVersions
 from tests.places import ROOT
 from tests.royalty_databases import SERVER
 
@@ -232,7 +233,7 @@ def next_version(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyP
     """Return the file of a next version that does nothing yet, as alembic writes it; programs now know that one."""
     folder = tmp_path / "migrations"
     shutil.copytree(ROOT / "sourceprint" / "royalties" / "rights" / "migrations", folder)
-    monkeypatch.setattr("sourceprint.royalties.rights.database._MIGRATIONS", folder)
+    monkeypatch.setattr("sourceprint.royalties.rights.database.VERSIONS", TableVersions(folder))
     with database.migrations() as config:
         alembic.command.revision(config, "what is new", autogenerate=True, rev_id=NEXT)
     return folder / "versions" / f"v{NEXT}_what_is_new.py"
