@@ -117,7 +117,7 @@ def issue_key(
         If there is no such organisation.
     """
     kept = printable(name.strip())
-    if not 0 < len(kept) <= _LONGEST_NAME:
+    if not 0 < len(name.strip()) <= _LONGEST_NAME:
         raise ParameterError(f"name {name!r:.80}: must have 1 to {_LONGEST_NAME} characters")
     for limit, value in (("per_minute", per_minute), ("budget", budget)):
         if value is not None and not 1 <= value < 2**31:

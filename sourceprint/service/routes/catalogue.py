@@ -2,13 +2,13 @@
 
 import heapq
 from pathlib import PurePath
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from anyio import to_thread
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from fingerprint.errors import ParameterError, UnknownRecordingError
+from fingerprint.errors import UnknownRecordingError
 from index.folder.index import Index
 from index.storage.recordings import Recording, recording_to_json
 from index.storage.tags import parse_ranges
@@ -17,25 +17,24 @@ from sourceprint.catalogue.corrections import Correction, correct
 from sourceprint.identifiers.isrc import validate
 from sourceprint.service.access.api_keys import KeyScope
 from sourceprint.service.line.arguments import AdditionArguments, encode_arguments
-from sourceprint.service.line.jobs import ADDITION, add_jobs, list_jobs
+from sourceprint.service.line.jobs import ADDITION, add_jobs
 from sourceprint.service.routes.scans import readable_source
 from sourceprint.service.store.outbox import note_event
 from sourceprint.service.web.bodies import Body, Truth
 from sourceprint.service.web.caller import Caller, needs
 from sourceprint.service.web.job_views import (
-    After,
     IdempotencyKey,
     JobsPage,
+    JobsQuery,
     JobView,
     Limit,
-    Reference,
-    StateFilter,
     job_view,
     jobs_page,
     submit,
 )
 from sourceprint.service.web.own_jobs import find_own
 from sourceprint.service.web.problems import responses
+from sourceprint.service.web.shapes import ExcludedRange, Isrc, Line, TagText
 from sourceprint.service.web.uploads import AUDIO_BODY, receive
 
 __all__ = ["router"]
@@ -44,7 +43,6 @@ router = APIRouter(prefix="/v1/catalogue", tags=["catalogue"])
 
 _Reader = Annotated[Caller, needs(KeyScope.CATALOGUE_READ)]
 _Writer = Annotated[Caller, needs(KeyScope.CATALOGUE_WRITE)]
-_TEXT = r"^[^\x00-\x1f\x7f]*$"
 
 
 class AdditionQuery(BaseModel):
@@ -52,26 +50,26 @@ class AdditionQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    name: str = Field("", max_length=1_000, pattern=_TEXT, description="Name of the audio file")
-    id: str = Field("", max_length=512, pattern=_TEXT, description="By default the ISRC, else the name without ending")
-    title: str = Field("", max_length=1_000, pattern=_TEXT)
-    artist: list[str] = Field([], max_length=100, description="In order of billing; may be repeated")
-    isrc: str = Field("", max_length=15)
-    tag: list[str] = Field([], max_length=100, description="May be repeated")
+    id: Line = Field(min_length=1, max_length=512, description="Of the recording in the catalogue")
+    name: Line = Field("", max_length=1_000, description="Name of the audio file; by default the id")
+    title: Line = Field("", max_length=1_000)
+    artist: list[Line] = Field([], max_length=100, description="In order of billing; may be repeated")
+    isrc: Isrc | None = None
+    tag: list[TagText] = Field([], max_length=100, description="May be repeated")
     replace: bool = Field(False, description="Whether the recording is there and gets other audio")
-    reference: str = Field("", max_length=200, pattern=_TEXT, description="Your own id, echoed")
+    reference: Line = Field("", max_length=200, description="Your own id, echoed")
 
 
 class NamedRecording(Body):
     """A recording whose audio the server may read."""
 
     path: str = Field(min_length=1, max_length=4_096, description="In a folder, or below a prefix s3://...")
-    id: str = Field("", max_length=512, pattern=_TEXT, description="By default the ISRC, else the name without ending")
-    title: str = Field("", max_length=1_000, pattern=_TEXT)
-    artists: list[str] = Field([], max_length=100)
-    isrc: str = Field("", max_length=15)
-    tags: list[str] = Field([], max_length=100)
-    reference: str = Field("", max_length=200, pattern=_TEXT)
+    id: Line = Field("", max_length=512, description="By default the ISRC, else the name without ending")
+    title: Line = Field("", max_length=1_000)
+    artists: list[Line] = Field([], max_length=100)
+    isrc: Isrc | None = None
+    tags: list[TagText] = Field([], max_length=100)
+    reference: Line = Field("", max_length=200)
 
 
 class AdditionBatch(Body):
@@ -104,12 +102,12 @@ class RecordingsPage(BaseModel):
 class RecordingChange(Body):
     """A change of a recording; fields that are not given stay."""
 
-    title: str | None = Field(None, max_length=1_000)
-    artists: list[str] | None = Field(None, max_length=100)
-    isrc: str | None = Field(None, max_length=15)
-    add_tags: list[str] = Field([], max_length=100)
-    remove_tags: list[str] = Field([], max_length=100)
-    exclude: list[str] | None = Field(
+    title: Line | None = Field(None, max_length=1_000)
+    artists: list[Line] | None = Field(None, max_length=100)
+    isrc: Isrc | Literal[""] | None = None
+    add_tags: list[TagText] = Field([], max_length=100)
+    remove_tags: list[TagText] = Field([], max_length=100)
+    exclude: list[ExcludedRange] | None = Field(
         None, max_length=1_000, description='Ranges that never count, such as "1:00-1:20", in place of those before'
     )
 
@@ -124,7 +122,10 @@ def get_catalogue(caller: _Reader) -> CatalogueView:
 
 
 @router.post(
-    "/additions", status_code=202, openapi_extra=AUDIO_BODY, responses=responses(400, 401, 403, 408, 413, 422, 429, 507)
+    "/additions",
+    status_code=202,
+    openapi_extra=AUDIO_BODY,
+    responses=responses(400, 401, 403, 408, 409, 413, 422, 429, 507),
 )
 async def add_recording(
     request: Request,
@@ -134,10 +135,8 @@ async def add_recording(
     idempotency_key: IdempotencyKey = None,
 ) -> JobView:
     """Add or replace a recording: the body is its audio file or fingerprint file."""
-    if not (query.id or query.isrc or query.name):
-        raise ParameterError("id: is missing; give an id, an ISRC or a name")
     arguments = AdditionArguments(
-        name=query.name or query.id or query.isrc,
+        name=query.name or query.id,
         id=query.id,
         title=query.title,
         artists=tuple(query.artist),
@@ -145,7 +144,6 @@ async def add_recording(
         tags=tuple(query.tag),
         replace=query.replace,
     )
-    Recording(query.id or "checked here", query.title, arguments.artists, tags=arguments.tags)  # or it raises
     server = caller.server
     upload = await receive(request, server.folder.uploads, limit_mb=server.settings.upload_mb, name=arguments.name)
 
@@ -189,15 +187,9 @@ def add_named_recordings(caller: _Writer, batch: AdditionBatch) -> AdditionIds:
 
 
 @router.get("/additions", responses=responses(400, 401, 403, 422, 429))
-def list_additions(
-    caller: _Writer, state: StateFilter = "", reference: Reference = "", after: After = "", limit: Limit = 100
-) -> JobsPage:
+def list_additions(caller: _Writer, query: Annotated[JobsQuery, Query()]) -> JobsPage:
     """List additions in the order in which they were submitted."""
-    with caller.server.database.reading() as connection:
-        found = list_jobs(
-            connection, caller.organisation, ADDITION, state=state, reference=reference, after=after, limit=limit + 1
-        )
-    return jobs_page(found, limit)
+    return jobs_page(caller, ADDITION, query)
 
 
 @router.get("/additions/{addition_id}", responses=responses(400, 401, 403, 404, 422, 429))

@@ -1,8 +1,6 @@
 """Checks: the gate before a release, as one call; short audio is answered at once."""
 
 import asyncio
-import re
-from datetime import date
 from typing import Annotated, Literal
 
 from anyio import to_thread
@@ -10,19 +8,15 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import Response as RawResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from fingerprint.errors import ParameterError
 from sourceprint.service.access.api_keys import KeyScope
 from sourceprint.service.line.arguments import CheckArguments
-from sourceprint.service.line.jobs import CHECK, DONE, FAILED, Job, list_jobs
+from sourceprint.service.line.jobs import CHECK, DONE, FAILED, Job
 from sourceprint.service.web.caller import Caller, needs
 from sourceprint.service.web.job_views import (
-    After,
     IdempotencyKey,
     JobsPage,
+    JobsQuery,
     JobView,
-    Limit,
-    Reference,
-    StateFilter,
     job_view,
     jobs_page,
     submit,
@@ -37,7 +31,8 @@ from sourceprint.service.web.own_jobs import (
     send_evidence,
     wanted_evidence,
 )
-from sourceprint.service.web.problems import responses
+from sourceprint.service.web.problems import Refused, responses
+from sourceprint.service.web.shapes import Day, Line, PolicyName
 from sourceprint.service.web.uploads import AUDIO_BODY, receive
 
 __all__ = ["router"]
@@ -45,7 +40,7 @@ __all__ = ["router"]
 router = APIRouter(prefix="/v1/checks", tags=["checks"])
 
 _Checker = Annotated[Caller, needs(KeyScope.CHECK)]
-_POLICY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+_WAIT = "Seconds to wait for the verdict; the server has a limit of its own, by default 30, which is the default"
 _LOOK_SECONDS = 0.05
 
 
@@ -55,20 +50,20 @@ class CheckQuery(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     name: str = Field("audio", min_length=1, max_length=1_000, pattern=r"^[^\x00]*$", description="Name of the track")
-    reference: str = Field("", max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$", description="Your own id, echoed")
-    policy: str = Field("", max_length=64, description="Name of a release policy; by default the one that ships")
-    day: date | None = Field(None, description="Of the release, on which licences must hold; by default today, UTC")
+    reference: Line = Field("", max_length=200, description="Your own id, echoed")
+    policy: PolicyName | None = Field(None, description="Name of a release policy; by default the one that ships")
+    day: Day | None = Field(None, description="Of the release, on which licences must hold; by default today, UTC")
     fail_on: Literal["block", "review"] = Field("block", description="From which decision on `exit_code` is 1")
     evidence: str = Field("", pattern=EVIDENCE_PATTERN, description=EVIDENCE_ABOUT)
     grant: str = Field("", max_length=64, description="By which another organisation's catalogue is checked against")
-    wait: float | None = Field(None, ge=0, le=300, description="Seconds to wait for the verdict, at most")
+    wait: float | None = Field(None, ge=0, le=300, allow_inf_nan=False, description=_WAIT)
 
 
 @router.post(
     "",
     status_code=200,
     openapi_extra=AUDIO_BODY,
-    responses=responses(400, 401, 403, 404, 408, 413, 422, 429, 507)
+    responses=responses(400, 401, 403, 404, 408, 409, 413, 422, 429, 507)
     | {202: {"model": JobView, "description": "Not done in time: ask for the check again with its id"}},
 )
 async def submit_check(
@@ -86,8 +81,8 @@ async def submit_check(
     _expect_policy(caller, query.policy)
     arguments = CheckArguments(
         name=query.name,
-        policy=query.policy,
-        day="" if query.day is None else query.day.isoformat(),
+        policy=query.policy or "",
+        day=query.day or "",
         fail_on=query.fail_on,
         evidence=wanted_evidence(caller, query.evidence, grant=query.grant),
     )
@@ -106,22 +101,17 @@ async def submit_check(
         return job_id
 
     job_id = await to_thread.run_sync(add)
-    found = await _done_within(caller, job_id, server.settings.wait_seconds if query.wait is None else query.wait)
+    longest = server.settings.wait_seconds
+    found = await _done_within(caller, job_id, longest if query.wait is None else min(query.wait, longest))
     response.headers["Location"] = f"/v1/checks/{job_id}"
     response.status_code = 200 if found.state in (DONE, FAILED) else 202
     return job_view(found)
 
 
 @router.get("", responses=responses(400, 401, 403, 422, 429))
-def list_checks(
-    caller: _Checker, state: StateFilter = "", reference: Reference = "", after: After = "", limit: Limit = 100
-) -> JobsPage:
+def list_checks(caller: _Checker, query: Annotated[JobsQuery, Query()]) -> JobsPage:
     """List checks in the order in which they were submitted, without their reports."""
-    with caller.server.database.reading() as connection:
-        found = list_jobs(
-            connection, caller.organisation, CHECK, state=state, reference=reference, after=after, limit=limit + 1
-        )
-    return jobs_page(found, limit)
+    return jobs_page(caller, CHECK, query)
 
 
 @router.get("/{check_id}", responses=responses(400, 401, 403, 404, 422, 429))
@@ -152,9 +142,8 @@ async def _done_within(caller: Caller, job_id: str, seconds: float) -> Job:
         await asyncio.sleep(_LOOK_SECONDS)
 
 
-def _expect_policy(caller: Caller, name: str) -> None:
-    if not name:
-        return
+def _expect_policy(caller: Caller, name: str | None) -> None:
     folder = caller.server.folder.organisation(caller.organisation).policies
-    if not _POLICY.fullmatch(name) or not (folder / f"{name}.toml").is_file():
-        raise ParameterError(f"policy {name!r:.64}: is not there; put its file into the policies of the organisation")
+    if name is not None and not (folder / f"{name}.toml").is_file():
+        detail = f"policy {name!r:.64}: is not there; put its file into the policies of the organisation"
+        raise Refused(404, "not found", detail)

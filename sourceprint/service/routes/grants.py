@@ -1,17 +1,18 @@
 """Grants: check-only access to a catalogue, given by its owner to another organisation."""
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from sourceprint.service.access.api_keys import KeyScope
 from sourceprint.service.access.grants import FIELDS, CatalogueGrant, add_grant, list_grants, matches_of, revoke_grant
-from sourceprint.service.web.bodies import Body, Moment, Whole
+from sourceprint.service.web.bodies import Body, Count, Moment
 from sourceprint.service.web.caller import Caller, needs
 from sourceprint.service.web.job_views import Limit
-from sourceprint.service.web.problems import responses
+from sourceprint.service.web.problems import Refused, responses
+from sourceprint.service.web.shapes import one_of
 
 __all__ = ["router"]
 
@@ -19,16 +20,17 @@ router = APIRouter(prefix="/v1/grants", tags=["grants"])
 
 _Admin = Annotated[Caller, needs(KeyScope.ADMIN)]
 _Checker = Annotated[Caller, needs(KeyScope.CHECK)]
+_Field: Any = one_of(FIELDS)
 
 
 class GrantRequest(Body):
     """A grant that is wanted."""
 
     holder: str = Field(min_length=1, max_length=40, description="Organisation that may check against this catalogue")
-    fields: list[str] = Field([], max_length=len(FIELDS), description=f"That it sees, of {', '.join(FIELDS)}")
+    fields: list[_Field] = Field([], max_length=len(FIELDS), description=f"That it sees, of {', '.join(FIELDS)}")
     owner_sees: Literal["counts", "matches"] = "counts"
     expires_at: Moment | None = None
-    budget: Whole | None = Field(None, ge=1, lt=2**31, description="Checks in all")
+    budget: Count | None = Field(None, description="Checks in all")
 
 
 class GrantView(BaseModel):
@@ -55,10 +57,12 @@ class GrantMatch(BaseModel):
     matched_ms: int
 
 
-@router.post("", status_code=201, responses=responses(400, 401, 403, 404, 413, 422, 429))
+@router.post("", status_code=201, responses=responses(400, 401, 403, 404, 409, 413, 422, 429))
 def give_grant(caller: _Admin, wanted: GrantRequest) -> GrantView:
     """Let another organisation check tracks against this catalogue."""
     database = caller.server.database
+    if wanted.holder == caller.organisation:
+        raise Refused(409, "own catalogue", "holder: is the owner of the catalogue, who needs no grant")
     expires_at: datetime | None = wanted.expires_at
     with database.writing() as connection:
         given = add_grant(

@@ -1,37 +1,39 @@
 """Keys of the caller's organisation: make, list, rotate, revoke."""
 
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from sourceprint.service.access.api_keys import ApiKey, KeyScope, issue_key, list_keys, revoke_key, rotate_key
-from sourceprint.service.web.bodies import Body, Moment, Whole
+from sourceprint.service.web.bodies import Body, Count, Moment, whole
 from sourceprint.service.web.caller import Caller, needs
 from sourceprint.service.web.problems import Refused, responses
+from sourceprint.service.web.shapes import Words
 
 __all__ = ["router"]
 
 router = APIRouter(prefix="/v1/keys", tags=["keys"])
 
 _Admin = Annotated[Caller, needs(KeyScope.ADMIN)]
+_Overlap: Any = whole(60, 90 * 86_400)
 
 
 class KeyRequest(Body):
     """A key that is wanted."""
 
-    name: str = Field(min_length=1, max_length=200, description="Its user, a person or a program")
+    name: Words = Field(max_length=200, description="Its user, a person or a program")
     scopes: list[KeyScope] = Field(min_length=1, max_length=len(KeyScope))
     expires_at: Moment | None = None
-    per_minute: Whole | None = Field(None, ge=1, lt=2**31, description="Requests in a minute")
-    budget: Whole | None = Field(None, ge=1, lt=2**31, description="Searches in all")
+    per_minute: Count | None = Field(None, description="Requests in a minute")
+    budget: Count | None = Field(None, description="Searches in all")
 
 
 class Rotation(Body):
     """How a key is rotated."""
 
-    overlap_seconds: Whole = Field(86_400, ge=60, le=90 * 86_400, description="How long the old key holds on")
+    overlap_seconds: _Overlap = Field(86_400, description="How long the old key holds on")
 
 
 class KeyView(BaseModel):

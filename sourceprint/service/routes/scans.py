@@ -13,19 +13,16 @@ from index.search.match import DEFAULT_FALSE_PER_1000H
 from sourceprint.inputs import collect
 from sourceprint.service.access.api_keys import KeyScope
 from sourceprint.service.line.arguments import ScanArguments, encode_arguments
-from sourceprint.service.line.jobs import DONE, SCAN, Job, add_jobs, find_repeated, list_jobs
+from sourceprint.service.line.jobs import DONE, SCAN, Job, add_jobs, find_repeated
 from sourceprint.service.line.objects import checked_object, is_object
 from sourceprint.service.store.outbox import note_event
 from sourceprint.service.web.bodies import Body
 from sourceprint.service.web.caller import Caller, needs
 from sourceprint.service.web.job_views import (
-    After,
     IdempotencyKey,
     JobsPage,
+    JobsQuery,
     JobView,
-    Limit,
-    Reference,
-    StateFilter,
     job_view,
     jobs_page,
     submit,
@@ -41,15 +38,13 @@ from sourceprint.service.web.own_jobs import (
     wanted_evidence,
 )
 from sourceprint.service.web.problems import Refused, responses
+from sourceprint.service.web.shapes import FilterWord, Line
 from sourceprint.service.web.uploads import AUDIO_BODY, receive
 
-__all__ = ["ScanSettings", "TrackName", "readable_path", "readable_source", "router"]
+__all__ = ["ScanSettings", "readable_path", "readable_source", "router"]
 
 router = APIRouter(prefix="/v1/scans", tags=["scans"])
 
-TrackName = Annotated[
-    str, Query(min_length=1, max_length=1_000, pattern=r"^[^\x00]*$", description="Name of the track in its result")
-]
 _Scanner = Annotated[Caller, needs(KeyScope.SCAN)]
 _BATCH_PRIORITY = 2  # after tracks that someone waits for
 _MOST_IN_BATCH = 10_000
@@ -61,9 +56,11 @@ class ScanSettings(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     thorough: bool = Field(False, description="Search tempo and speed from half to double; three times as slow")
-    max_false_per_1000h: float = Field(DEFAULT_FALSE_PER_1000H, gt=0, description="False matches in 1 000 hours")
-    only: list[str] = Field([], max_length=1_000, description='Recordings to search: "id:ID" or "tag:TAG"')
-    exclude: list[str] = Field([], max_length=1_000, description="Recordings not to search")
+    max_false_per_1000h: float = Field(
+        DEFAULT_FALSE_PER_1000H, gt=0, le=1e6, allow_inf_nan=False, description="False matches in 1 000 hours"
+    )
+    only: list[FilterWord] = Field([], max_length=1_000, description='Recordings to search: "id:ID" or "tag:TAG"')
+    exclude: list[FilterWord] = Field([], max_length=1_000, description="Recordings not to search")
     evidence: str = Field("", pattern=EVIDENCE_PATTERN, description=EVIDENCE_ABOUT)
 
     def arguments(self, name: str, *, path: str = "", evidence: tuple[str, ...] = ()) -> ScanArguments:
@@ -85,7 +82,7 @@ class ScanQuery(ScanSettings):
     """Parameters of one scan."""
 
     name: str = Field("audio", min_length=1, max_length=1_000, pattern=r"^[^\x00]*$", description="Name of the track")
-    reference: str = Field("", max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$", description="Your own id, echoed")
+    reference: Line = Field("", max_length=200, description="Your own id, echoed")
 
 
 class NamedFile(Body):
@@ -95,14 +92,19 @@ class NamedFile(Body):
         min_length=1, max_length=4_096, description="In a folder, or below a prefix s3://..., that the server may read"
     )
     name: str = Field(default="", max_length=1_000, description="Name of the track; by default the path")
-    reference: str = Field(default="", max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")
+    reference: Line = Field(default="", max_length=200)
 
 
-class ScanBatch(ScanSettings):
-    """Files that the server may read: named one by one, or as a folder with all that is in it."""
+class FilesBatch(ScanSettings):
+    """Files that the server may read."""
 
-    files: list[NamedFile] = Field([], max_length=_MOST_IN_BATCH)
-    folder: str = Field("", max_length=4_096)
+    files: list[NamedFile] = Field(min_length=1, max_length=_MOST_IN_BATCH)
+
+
+class FolderBatch(ScanSettings):
+    """A folder that the server may read, with all that is in it."""
+
+    folder: str = Field(min_length=1, max_length=4_096)
 
 
 class BatchView(BaseModel):
@@ -112,7 +114,9 @@ class BatchView(BaseModel):
     refused: list[dict[str, str]] = Field(description="Files of a folder that may be audio and cannot be used")
 
 
-@router.post("", status_code=202, openapi_extra=AUDIO_BODY, responses=responses(400, 401, 403, 408, 413, 422, 429, 507))
+@router.post(
+    "", status_code=202, openapi_extra=AUDIO_BODY, responses=responses(400, 401, 403, 408, 409, 413, 422, 429, 507)
+)
 async def submit_scan(
     request: Request,
     response: Response,
@@ -148,13 +152,14 @@ async def submit_scan(
     return job_view(added)
 
 
-@router.post("/batch", status_code=202, responses=responses(400, 401, 403, 413, 422, 429))
-def submit_batch(caller: _Scanner, batch: ScanBatch, idempotency_key: IdempotencyKey = None) -> BatchView:
+@router.post("/batch", status_code=202, responses=responses(400, 401, 403, 409, 413, 422, 429))
+def submit_batch(
+    caller: _Scanner, batch: FilesBatch | FolderBatch, idempotency_key: IdempotencyKey = None
+) -> BatchView:
     """Submit many files that the server may read; they wait behind single scans."""
-    if bool(batch.files) == bool(batch.folder):
-        raise ParameterError("batch: give either files or a folder")
-    named, refused = [(readable_source(caller, one.path), one) for one in batch.files], []
-    if batch.folder:
+    if isinstance(batch, FilesBatch):
+        named, refused = [(readable_source(caller, one.path), one) for one in batch.files], []
+    else:
         found = collect([str(readable_path(caller, batch.folder))], lists=False)
         named = [(str(item.path), NamedFile(path=str(item.path))) for item in found.items]
         refused = [{"name": one.name, "reason": one.reason} for one in found.refusals]
@@ -179,7 +184,7 @@ def submit_batch(caller: _Scanner, batch: ScanBatch, idempotency_key: Idempotenc
             pairs = list(zip(known, rows, strict=True))
             if any(one is None or one.arguments != row["arguments"] for one, row in pairs):
                 detail = f"Idempotency-Key {idempotency_key}: was used for another batch; choose a new key"
-                raise Refused(422, "idempotency key used", detail)
+                raise Refused(409, "idempotency key used", detail)
             return BatchView(ids=[one.id for one, _ in pairs if one is not None], refused=refused)
     with caller.noting_budget(), caller.server.database.writing() as connection:
         caller.spend(connection, len(rows))
@@ -193,15 +198,9 @@ def submit_batch(caller: _Scanner, batch: ScanBatch, idempotency_key: Idempotenc
 
 
 @router.get("", responses=responses(400, 401, 403, 422, 429))
-def list_scans(
-    caller: _Scanner, state: StateFilter = "", reference: Reference = "", after: After = "", limit: Limit = 100
-) -> JobsPage:
+def list_scans(caller: _Scanner, query: Annotated[JobsQuery, Query()]) -> JobsPage:
     """List scans in the order in which they were submitted, without their results."""
-    with caller.server.database.reading() as connection:
-        found = list_jobs(
-            connection, caller.organisation, SCAN, state=state, reference=reference, after=after, limit=limit + 1
-        )
-    return jobs_page(found, limit)
+    return jobs_page(caller, SCAN, query)
 
 
 @router.get("/{scan_id}", responses=responses(400, 401, 403, 404, 422, 429))
@@ -240,10 +239,11 @@ def readable_source(caller: Caller, named: str) -> str:
 
 
 def readable_path(caller: Caller, named: str) -> Path:
-    """Return a path that the server may read; 422 if it is elsewhere, or leads there by a link."""
+    """Return a path that the server may read; 403 if it is elsewhere, or leads there by a link."""
     path = Path(named)
     if "\0" not in named and path.is_absolute():
         real = path.resolve()
         if any(real.is_relative_to(root.resolve()) for root in caller.server.settings.readable):
             return path
-    raise ParameterError(f"path {named!r:.200}: is in no folder that this server may read; see its option --readable")
+    detail = f"path {named!r:.200}: is in no folder that this server may read; see its option --readable"
+    raise Refused(403, "path refused", detail)

@@ -9,7 +9,9 @@ from fastapi import APIRouter, Query
 from fastapi.responses import FileResponse
 from pydantic import BaseModel, Field
 
+from fingerprint.errors import ParameterError
 from sourceprint.places import today
+from sourceprint.royalties.money import currency_exponent
 from sourceprint.royalties.periods import Period
 from sourceprint.royalties.statements.files.folder import write_statement
 from sourceprint.royalties.statements.files.statement_json import statement_to_json
@@ -21,6 +23,7 @@ from sourceprint.service.access.api_keys import KeyScope
 from sourceprint.service.web.bodies import Body, Truth
 from sourceprint.service.web.caller import Caller, needs
 from sourceprint.service.web.problems import Refused, responses
+from sourceprint.service.web.shapes import Currency, PeriodText, one_of
 from sourceprint.signatures import PrivateKey, load_private, only_private, private_keys
 
 __all__ = ["router"]
@@ -28,15 +31,16 @@ __all__ = ["router"]
 router = APIRouter(prefix="/v1/statements", tags=["statements"])
 
 _Accountant = Annotated[Caller, needs(KeyScope.STATEMENTS)]
+_ShippedPolicy: Any = one_of(shipped_policies())
 
 
 class StatementRequest(Body):
     """A statement that is wanted."""
 
     licensee: str = Field(min_length=1, max_length=200)
-    period: str = Field(min_length=4, max_length=24, description="As 2026-Q3, 2026-07, 2026, or 2026-07-01--2026-07-14")
-    policy: str | None = Field(None, max_length=64, description="A shipped one; by default that of the uses")
-    currency: str | None = Field(None, min_length=3, max_length=3)
+    period: PeriodText = Field(description="As 2026-Q3, 2026-07, 2026, or 2026-07-01--2026-07-14")
+    policy: _ShippedPolicy | None = Field(None, description="A shipped one; by default that of the uses")
+    currency: Currency | None = None
     draft: Truth = Field(False, description="Compute it, and keep nothing")
     provisional: Truth = Field(False, description="For a period that has not ended; owed by nobody")
 
@@ -62,8 +66,8 @@ def make_statement(caller: _Accountant, wanted: StatementRequest) -> dict[str, A
     report on file.
     """
     own = caller.server.folder.organisation(caller.organisation)
-    if wanted.policy is not None and wanted.policy not in shipped_policies():
-        raise Refused(422, "unknown policy", f"policy {wanted.policy!r}: there are {', '.join(shipped_policies())}")
+    if wanted.currency is not None:
+        _expect_currency(wanted.currency)
     kept = not (wanted.draft or wanted.provisional)
     key = _key(caller) if kept else None
     made = issue_statement(
@@ -108,6 +112,13 @@ def get_file(caller: _Accountant, statement_id: str, name: str) -> FileResponse:
     if name not in [str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()]:
         raise Refused(404, "not found", f"file {name[:200]}: is not one of statement {statement_id[:64]}")
     return FileResponse(folder / name, filename=Path(name).name)
+
+
+def _expect_currency(code: str) -> None:
+    try:
+        currency_exponent(code)
+    except ParameterError as error:
+        raise Refused(404, "not found", str(error)) from error
 
 
 def _issued(caller: Caller, statement_id: str) -> Statement:

@@ -1,6 +1,5 @@
 """Uses: attribute results, list uses by state, decide on them, enter usage reports."""
 
-import re
 import tempfile
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -10,7 +9,6 @@ from fastapi import APIRouter, Query, Request
 from pydantic import Field
 from sqlalchemy import select
 
-from fingerprint.errors import ParameterError
 from sourceprint.places import today
 from sourceprint.royalties.periods import Period
 from sourceprint.royalties.statements.effects import Announcement, effects_to_json
@@ -19,6 +17,7 @@ from sourceprint.royalties.uses.ledger import attribute_results, list_uses
 from sourceprint.royalties.uses.policy import Policy, load_policy, shipped_policies
 from sourceprint.royalties.uses.states import change_state, change_to_json, use_history
 from sourceprint.royalties.uses.usage import read_usage
+from sourceprint.royalties.uses.use import STATES
 from sourceprint.royalties.uses.uses_text import judged_use_to_json, report_to_json
 from sourceprint.service.access.api_keys import KeyScope
 from sourceprint.service.line.jobs import DONE, SCAN
@@ -27,28 +26,26 @@ from sourceprint.service.web.bodies import Body, Truth
 from sourceprint.service.web.caller import Caller, needs
 from sourceprint.service.web.documents import DOCUMENT_BODY, document
 from sourceprint.service.web.problems import Refused, responses
+from sourceprint.service.web.shapes import Country, Day, PeriodText, PolicyName, Words, one_of
 
-__all__ = ["Licensee", "PeriodText", "router"]
+__all__ = ["router"]
 
 router = APIRouter(prefix="/v1", tags=["uses"])
 
 _Decider = Annotated[Caller, needs(KeyScope.DECIDE)]
-_POLICY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+_State: Any = one_of(STATES)
 
-Licensee = Annotated[str, Query(min_length=1, max_length=200, description="Party id of who made the tracks")]
-PeriodText = Annotated[
-    str, Query(min_length=4, max_length=24, description="As 2026-Q3, 2026-07, 2026, or 2026-07-01--2026-07-14")
-]
+_Licensee = Annotated[str, Query(min_length=1, max_length=200, description="Party id of who made the tracks")]
 
 
 class Attribution(Body):
     """An attribution that is wanted."""
 
     scans: list[str] = Field(min_length=1, max_length=10_000, description="Ids of scans that are done")
-    policy: str = Field(min_length=1, max_length=64, description="A shipped policy, or one of the organisation")
+    policy: PolicyName = Field(description="A shipped policy, or one of the organisation")
     licensee: str = Field(min_length=1, max_length=200)
-    generated: str = Field("", max_length=10, description="Day on which the tracks were made, YYYY-MM-DD")
-    territories: list[str] = Field([], max_length=300)
+    generated: Day | None = Field(None, description="Day on which the tracks were made")
+    territories: list[Country] = Field([], max_length=300)
     purpose: Literal["generate", "train", "reference-audio"] = "generate"
     supersede: str = Field("", max_length=2_000, description="Why earlier scans that searched more are superseded")
     dry_run: Truth = False
@@ -60,8 +57,14 @@ class DecisionRequest(Body):
 
     uses: list[str] = Field(min_length=1, max_length=1_000)
     state: Literal["claimed", "disputed", "resolved", "withdrawn"]
-    reason: str = Field(min_length=1, max_length=2_000)
-    recording: str = Field("", max_length=512, description="Which recording it is, where that was open; if resolved")
+    reason: Words = Field(max_length=2_000)
+
+
+class Resolution(DecisionRequest):
+    """The decision which recording it is, where that was open."""
+
+    state: Literal["resolved"]
+    recording: str = Field(min_length=1, max_length=512)
 
 
 @router.post("/attributions", responses=responses(400, 401, 403, 404, 409, 413, 422, 429, 503))
@@ -80,8 +83,8 @@ def attribute(caller: _Decider, wanted: Attribution) -> dict[str, Any]:
         results.write_text("".join(f"{row}\n" for row in rows), encoding="utf-8")
         report = attribute_results(
             database, results, _policy(caller, wanted.policy), licensee=wanted.licensee,
-            generated_on=wanted.generated, territories=wanted.territories, purpose=wanted.purpose, by=caller.actor,
-            holds=holds, supersede=wanted.supersede, dry_run=wanted.dry_run, before_keeping=announced,
+            generated_on=wanted.generated or "", territories=wanted.territories, purpose=wanted.purpose,
+            by=caller.actor, holds=holds, supersede=wanted.supersede, dry_run=wanted.dry_run, before_keeping=announced,
         )  # fmt: skip
     changes = effects_to_json(announced) if wanted.dry_run else {}
     return {**report_to_json(report), "dry_run": wanted.dry_run, **changes}
@@ -90,8 +93,10 @@ def attribute(caller: _Decider, wanted: Attribution) -> dict[str, Any]:
 @router.get("/uses", responses=responses(400, 401, 403, 404, 422, 429, 503))
 def get_uses(
     caller: _Decider,
-    licensee: Licensee,
-    state: Annotated[list[str] | None, Query(max_length=10, description="Only in this state; may be repeated")] = None,
+    licensee: _Licensee,
+    state: Annotated[
+        list[_State] | None, Query(max_length=10, description="Only in this state; may be repeated")
+    ] = None,
     track: Annotated[list[str] | None, Query(max_length=100, description="Only of this track, SHA-256 or name")] = None,
 ) -> list[dict[str, Any]]:
     """List the uses of a licensee, as `uses list --jsonl` does."""
@@ -101,12 +106,11 @@ def get_uses(
 
 
 @router.post("/uses/decisions", responses=responses(400, 401, 403, 404, 409, 413, 422, 429, 503))
-def decide(caller: _Decider, wanted: DecisionRequest) -> list[dict[str, Any]]:
+def decide(caller: _Decider, wanted: DecisionRequest | Resolution) -> list[dict[str, Any]]:
     """Decide on uses: claimed, disputed, resolved or withdrawn; nothing is overwritten."""
     database = caller.server.folder.organisation(caller.organisation).rights()
-    changed = change_state(
-        database, wanted.uses, wanted.state, wanted.reason, caller.actor, recording_id=wanted.recording
-    )
+    recording_id = wanted.recording if isinstance(wanted, Resolution) else ""
+    changed = change_state(database, wanted.uses, wanted.state, wanted.reason, caller.actor, recording_id=recording_id)
     return [change_to_json(one) for one in changed]
 
 
@@ -125,8 +129,8 @@ def get_history(caller: _Decider, use_id: str) -> list[dict[str, Any]]:
 async def enter_usage(
     request: Request,
     caller: _Decider,
-    licensee: Licensee,
-    period: PeriodText,
+    licensee: _Licensee,
+    period: Annotated[PeriodText, Query(description="As 2026-Q3, 2026-07, 2026, or 2026-07-01--2026-07-14")],
     restate: Annotated[str, Query(max_length=2_000, description="Why a stated period is reported anew")] = "",
 ) -> dict[str, Any]:
     """Enter a usage report for a period: the body is the CSV that a licensee hands in."""
@@ -165,6 +169,6 @@ def _policy(caller: Caller, name: str) -> Policy:
     if name in shipped_policies():
         return load_policy(name)
     path = caller.server.folder.organisation(caller.organisation).policies / f"{name}.toml"
-    if not _POLICY.fullmatch(name) or not path.is_file():
-        raise ParameterError(f"policy {name!r:.64}: is not there; there are {', '.join(shipped_policies())}")
+    if not path.is_file():
+        raise Refused(404, "not found", f"policy {name!r:.64}: is not there; there are {', '.join(shipped_policies())}")
     return load_policy(str(path))

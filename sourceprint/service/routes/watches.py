@@ -2,33 +2,33 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
-from fingerprint.errors import ParameterError
 from sourceprint.service.access.api_keys import KeyScope
 from sourceprint.service.line.watches import Watch, add_watch, find_watch, list_watched, list_watches, stop_watch
 from sourceprint.service.routes.scans import ScanSettings, readable_path
-from sourceprint.service.web.bodies import Whole
+from sourceprint.service.web.bodies import whole
 from sourceprint.service.web.caller import Caller, needs
 from sourceprint.service.web.job_views import Limit
 from sourceprint.service.web.own_jobs import wanted_evidence
-from sourceprint.service.web.problems import responses
+from sourceprint.service.web.problems import Refused, responses
 
 __all__ = ["router"]
 
 router = APIRouter(prefix="/v1/watches", tags=["watches"])
 
 _Scanner = Annotated[Caller, needs(KeyScope.SCAN)]
+_Settle: Any = whole(1, 86_400)
 
 
 class WatchRequest(ScanSettings):
     """A folder to watch, and how to search the files in it."""
 
     folder: str = Field(min_length=1, max_length=4_096, description="In a folder that the server may read")
-    settle_seconds: Whole = Field(5, ge=1, le=86_400, description="How long a file must have stayed the same")
+    settle_seconds: _Settle = Field(5, description="How long a file must have stayed the same")
 
 
 class WatchView(BaseModel):
@@ -59,14 +59,15 @@ class WatchedPage(BaseModel):
     next: int | None = Field(description="Give it as `after` for the next page; null on the last")
 
 
-@router.post("", status_code=201, responses=responses(400, 401, 403, 413, 422, 429))
+@router.post("", status_code=201, responses=responses(400, 401, 403, 404, 409, 413, 422, 429))
 def start_watch(caller: _Scanner, wanted: WatchRequest) -> WatchView:
     """Watch a folder: every file in it that is complete, now and later, becomes a scan, once by path and content."""
     if caller.key.budget is not None:
-        raise ParameterError("a key with a budget cannot watch a folder, which has no end; use a key without")
+        detail = "a key with a budget cannot watch a folder, which has no end; use a key without"
+        raise Refused(403, "budget", detail)
     folder = readable_path(caller, wanted.folder)
     if not folder.is_dir():
-        raise ParameterError(f"folder {wanted.folder!r:.200}: is no folder")
+        raise Refused(404, "not found", f"folder {wanted.folder!r:.200}: is no folder")
     arguments = wanted.arguments("", evidence=wanted_evidence(caller, wanted.evidence))
     with caller.server.database.writing() as connection:
         at = caller.server.database.now()

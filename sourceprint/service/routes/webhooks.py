@@ -1,11 +1,12 @@
 """Webhooks: where an organisation hears of its jobs."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 from sqlalchemy import select
 
+from fingerprint.errors import ParameterError
 from sourceprint.service.access.api_keys import KeyScope
 from sourceprint.service.hooks.targets import resolve
 from sourceprint.service.hooks.webhooks import EVENTS, Webhook, add_webhook, list_webhooks, remove_webhook
@@ -14,19 +15,26 @@ from sourceprint.service.web.bodies import Body
 from sourceprint.service.web.caller import Caller, needs
 from sourceprint.service.web.job_views import Limit
 from sourceprint.service.web.problems import Refused, responses
+from sourceprint.service.web.shapes import one_of, shape
 
 __all__ = ["router"]
 
 router = APIRouter(prefix="/v1/webhooks", tags=["webhooks"])
 
 _Admin = Annotated[Caller, needs(KeyScope.ADMIN)]
+_Event: Any = one_of(EVENTS)
+_PORT = "[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]"
+_Url: Any = shape(
+    rf"^https?://[A-Za-z0-9](?:[A-Za-z0-9.-]{{0,251}}[A-Za-z0-9])?(?::(?:{_PORT}))?(?:[/?][!-\"$-~]*)?$",
+    "a URL as https://host/path, by name or IPv4 address, without user and fragment",
+)
 
 
 class WebhookRequest(Body):
     """A webhook that is wanted."""
 
-    url: str = Field(max_length=2_000, description="https, at a public address")
-    events: list[str] = Field([], max_length=len(EVENTS), description=f"Empty for all: {', '.join(EVENTS)}")
+    url: _Url = Field(max_length=2_000, description="https, at a public address")
+    events: list[_Event] = Field([], max_length=len(EVENTS), description=f"Empty for all: {', '.join(EVENTS)}")
 
 
 class WebhookView(BaseModel):
@@ -61,7 +69,10 @@ class DeliveryView(BaseModel):
 def create_webhook(caller: _Admin, wanted: WebhookRequest) -> NewWebhook:
     """Make a webhook; its secret is shown this once (Standard Webhooks, `whsec_...`)."""
     server = caller.server
-    resolve(wanted.url, allow_private=server.settings.webhook_private)
+    try:
+        resolve(wanted.url, allow_private=server.settings.webhook_private)
+    except ParameterError as error:  # its form is right: it may not be called, or there is no such host
+        raise Refused(403, "target refused", str(error)) from error
     with server.database.writing() as connection:
         made, secret = add_webhook(
             connection, caller.organisation, wanted.url, wanted.events, at=server.database.now(), actor=caller.actor

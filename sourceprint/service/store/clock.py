@@ -23,5 +23,8 @@ def time_text(moment: datetime) -> str:
     >>> time_text(datetime(2026, 12, 2, 10, 0, 0, 999_999, tzinfo=UTC))
     '2026-12-02T10:00:00.999Z'
     """
-    utc = moment.astimezone(UTC)
+    try:
+        utc = moment.astimezone(UTC)
+    except OverflowError:  # the first or last day of all, in a zone that is ahead or behind
+        utc = moment.replace(tzinfo=UTC)
     return f"{utc:%Y-%m-%dT%H:%M:%S}.{utc.microsecond // 1000:03d}Z"

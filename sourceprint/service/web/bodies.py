@@ -2,15 +2,25 @@
 
 from typing import Annotated, Any
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Strict
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, Strict
 
-__all__ = ["Body", "Moment", "Truth", "Whole"]
+__all__ = ["Body", "Count", "Moment", "Truth", "whole"]
 
 Truth = Annotated[bool, Strict()]
 """A truth value, not a word for one."""
 
-Whole = Annotated[int, Strict()]
-"""A whole number, not a text or truth value."""
+
+def _whole(value: Any) -> Any:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def whole(least: int, most: int) -> Any:
+    """Return the annotation of a whole number, not a text or truth value; JSON may write it as 24.0."""
+    return Annotated[int, Strict(), Field(ge=least, le=most), BeforeValidator(_whole)]
+
+
+Count: Any = whole(1, 2**31 - 1)
+"""How many, at least one."""
 
 
 def _text(value: Any) -> Any:

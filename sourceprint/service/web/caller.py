@@ -91,11 +91,11 @@ def authenticate(
     server: Serving,
     sent: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
 ) -> Caller:
-    """Return the caller; 400, 401, 403 or 429 if there is none who may do this."""
+    """Return the caller; 401, 403 or 429 if there is none who may do this."""
     challenge = {"WWW-Authenticate": f'Bearer scope="{scopes.scope_str}"'}
     if _KEY_IN_URL.search(str(request.url)):
         _log_refusal(server, request, "key in URL", "")
-        raise Refused(400, "key in URL", "a key in a URL stands in logs: revoke it, and send keys as a header only")
+        raise Refused(403, "key in URL", "a key in a URL stands in logs: revoke it, and send keys as a header only")
     if sent is None:
         raise Refused(401, "no key", "send a key as `Authorization: Bearer sp_...`", challenge)
     with server.database.reading() as connection:

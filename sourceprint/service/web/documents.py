@@ -1,6 +1,5 @@
 """Bodies that are documents: tables, licences, usage reports; kept in a file of their name until they are read."""
 
-import re
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,8 +9,9 @@ from typing import Annotated, Any
 from anyio import to_thread
 from fastapi import Query, Request
 
+from fingerprint.errors import SourceprintError
 from sourceprint.service.web.caller import Caller
-from sourceprint.service.web.problems import Refused
+from sourceprint.service.web.shapes import shape
 from sourceprint.service.web.uploads import receive
 
 __all__ = ["DOCUMENT_BODY", "FileName", "document"]
@@ -25,36 +25,36 @@ DOCUMENT_BODY: dict[str, Any] = {
 }
 """Documentation of a body that is a document."""
 
-FileName = Annotated[
-    str,
-    Query(
-        min_length=1, max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
-        description="Name of the file; its ending gives the format",
+FileName: Any = Annotated[
+    shape(
+        r"^[A-Za-z0-9][A-Za-z0-9._-]{0,90}\.(?:tsv|csv|txt|xlsx|toml)$",
+        "letters, digits and . _ - only, the first no sign, with the ending .tsv, .csv, .txt, .xlsx or .toml",
     ),
-]  # fmt: skip
+    Query(description="Name of the file; its ending gives the format"),
+]
 
 _MOST_MB = 200
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 @asynccontextmanager
 async def document(request: Request, caller: Caller, name: str) -> AsyncIterator[Path]:
-    """Yield the path of a body that is a document; it is gone after the block.
+    """Yield the path of a body that is a document; it is gone after the block. Refusals of it name no folder.
 
     Raises
     ------
     Refused
-        As `receive`; 422 if the name is none.
+        As `receive`.
     """
-    if not _NAME.fullmatch(name):
-        raise Refused(422, "invalid name", f"name {name!r:.100}: letters, digits and . _ - only, the first no sign")
     limit_mb = min(_MOST_MB, caller.server.settings.upload_mb)
     upload = await receive(request, caller.server.folder.uploads, limit_mb=limit_mb, name="document")
     folder = tempfile.TemporaryDirectory(prefix="document-", dir=caller.server.folder.uploads)
     try:
         path = Path(folder.name) / name
         upload.path.rename(path)
-        yield path
+        try:
+            yield path
+        except SourceprintError as error:
+            raise type(error)(str(error).replace(f"{folder.name}/", "")) from error
     finally:
         upload.discard()
         await to_thread.run_sync(folder.cleanup)

@@ -15,20 +15,19 @@ from sourceprint.service.line.arguments import (
     ScanArguments,
     encode_arguments,
 )
-from sourceprint.service.line.jobs import Job, add_jobs, find_repeated
+from sourceprint.service.line.jobs import Job, add_jobs, find_repeated, list_jobs
 from sourceprint.service.store.outbox import note_event
 from sourceprint.service.web.caller import BUDGET_SPENT, Caller
 from sourceprint.service.web.problems import Refused
+from sourceprint.service.web.shapes import Line
 from sourceprint.service.web.uploads import Upload
 
 __all__ = [
-    "After",
     "IdempotencyKey",
     "JobView",
     "JobsPage",
+    "JobsQuery",
     "Limit",
-    "Reference",
-    "StateFilter",
     "job_view",
     "jobs_page",
     "submit",
@@ -41,13 +40,16 @@ IdempotencyKey = Annotated[
         description="The same key with the same request answers with the same job; with another request it is refused",
     ),
 ]  # fmt: skip
-Reference = Annotated[
-    str,
-    Query(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$", description="Only with this id of yours"),
-]
-After = Annotated[str, Query(max_length=64, description="`next` of the page before")]
 Limit = Annotated[int, Query(ge=1, le=1000, description="Most objects of one page")]
-StateFilter = Annotated[Literal["", "queued", "running", "done", "failed"], Query(description="Only in this state")]
+
+
+class JobsQuery(BaseModel):
+    """Parameters of a list of jobs."""
+
+    state: Literal["", "queued", "running", "done", "failed"] = Field("", description="Only in this state")
+    reference: Line = Field("", max_length=200, description="Only with this id of yours")
+    after: str = Field("", max_length=64, description="`next` of the page before")
+    limit: int = Field(100, ge=1, le=1000, description="Most objects of one page")
 
 
 class JobView(BaseModel):
@@ -90,12 +92,16 @@ def job_view(job: Job, *, whole: bool = True) -> JobView:
     )
 
 
-def jobs_page(jobs: list[Job], limit: int) -> JobsPage:
-    """Return a page of jobs of which one more than the limit was asked for."""
-    shown = jobs[:limit]
-    return JobsPage(
-        items=[job_view(job, whole=False) for job in shown], next=shown[-1].id if len(jobs) > limit else None
-    )
+def jobs_page(caller: Caller, kind: str, query: JobsQuery) -> JobsPage:
+    """Return a page of the jobs of the caller's organisation."""
+    with caller.server.database.reading() as connection:
+        found = list_jobs(
+            connection, caller.organisation, kind, state=query.state, reference=query.reference, after=query.after,
+            limit=query.limit + 1,
+        )  # fmt: skip
+    shown = found[: query.limit]
+    more = len(found) > query.limit
+    return JobsPage(items=[job_view(one, whole=False) for one in shown], next=shown[-1].id if more else None)
 
 
 def submit(
@@ -115,7 +121,7 @@ def submit(
     Raises
     ------
     Refused
-        422 if the idempotency key was used for another request; 429 if the budget of the key or grant is spent.
+        409 if the idempotency key was used for another request; 429 if the budget of the key or grant is spent.
     UnknownRightsError, GrantError
         If the organisation holds no such grant, or it does not hold any more.
     """
@@ -148,7 +154,7 @@ def _submit(
             known = find_repeated(connection, caller.organisation, idempotency_key)
             if known is not None and known.request_digest != request_digest:
                 detail = f"Idempotency-Key {idempotency_key}: was used for another request; choose a new key"
-                raise Refused(422, "idempotency key used", detail)
+                raise Refused(409, "idempotency key used", detail)
             if known is not None:
                 return known.id, False
         at = database.now()

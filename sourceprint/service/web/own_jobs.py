@@ -5,7 +5,6 @@ from typing import Any, Literal
 from fastapi.responses import Response
 from sqlalchemy import update
 
-from fingerprint.errors import ParameterError
 from sourceprint.service.line.evidence import EVIDENCE_CASE, EVIDENCE_PAGE, drop_evidence, find_evidence
 from sourceprint.service.line.jobs import DONE, FAILED, QUEUED, Job, find_job
 from sourceprint.service.store.outbox import note_event
@@ -55,22 +54,24 @@ def wanted_evidence(caller: Caller, text: str, *, grant: str = "") -> tuple[str,
 
     Raises
     ------
-    ParameterError
-        If a case is wanted, and the organisation has no key to sign with, or a grant is used.
+    Refused
+        409, if a case is wanted, and the organisation has no key to sign with, or a grant is used.
     """
     wanted = tuple(sorted(filter(None, text.split(",")), reverse=True))
     if EVIDENCE_CASE not in wanted:
         return wanted
     if grant:
-        raise ParameterError(
+        detail = (
             "evidence=case: a case holds landmarks of recordings, which a grant does not give; ask for the page, or "
             "ask the owner of the catalogue"
         )
+        raise Refused(409, "no case", detail)
     if next(private_keys(caller.server.folder.organisation(caller.organisation).keys), None) is None:
-        raise ParameterError(
+        detail = (
             "evidence=case: this organisation has no key to sign with; the operator makes one with `sourceprint keys "
             "create` in its folder keys/"
         )
+        raise Refused(409, "no case", detail)
     return wanted
 
 

@@ -23,6 +23,7 @@ from fingerprint.errors import (
     RightsDatabaseError,
     RightsError,
     SourceprintError,
+    StatementError,
     StorageFullError,
     UnknownRecordingError,
     UnknownRightsError,
@@ -47,6 +48,7 @@ _STATUS: tuple[tuple[type[SourceprintError], int], ...] = (  # the first that fi
     (CatalogueError, 409),
     (AudioError, 422),
     (ParameterError, 422),
+    (StatementError, 409),
     (RightsError, 422),
     (EvidenceError, 422),
     (VerificationError, 409),
@@ -128,8 +130,9 @@ def add_handlers(app: FastAPI) -> None:
 def _methods(request: Request) -> set[str]:
     """Return the methods that the path of a request has, as the description of the API says it."""
     paths: dict[str, dict[str, Any]] = request.app.openapi()["paths"]
-    for segment in ("[^/]+", ".+"):  # the last parameter of some paths may hold slashes
-        found = [path for path in paths if re.fullmatch(re.sub(r"\{\w+\}", segment, path), request.url.path)]
+    for segment in (None, "[^/]+", ".+"):  # a path without parameters comes first; the last one may hold slashes
+        patterns = {path: path if segment is None else re.sub(r"\{\w+\}", segment, path) for path in paths}
+        found = [path for path, pattern in patterns.items() if re.fullmatch(pattern, request.url.path)]
         if found:
             return {method.upper() for path in found for method in paths[path]}
     return set()

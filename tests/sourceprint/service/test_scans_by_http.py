@@ -67,7 +67,7 @@ def test_the_same_idempotency_key_is_one_scan_and_another_request_with_it_is_ref
         ids = [client.post("/v1/scans", content=body, headers=headers).json()["id"] for _ in range(2)]
         assert ids[0] == ids[1]
         differing = client.post("/v1/scans?thorough=true", content=body, headers=headers)
-        assert (differing.status_code, differing.json()["title"]) == (422, "idempotency key used")
+        assert (differing.status_code, differing.json()["title"]) == (409, "idempotency key used")
         assert other.post("/v1/scans", content=body, headers=headers).json()["id"] != ids[0]
         assert len(client.get("/v1/scans").json()["items"]) == 1
     assert len(list(catalogued.server.folder.uploads.iterdir())) == 2  # one for each organisation
@@ -142,7 +142,7 @@ def test_a_batch_scans_the_files_of_a_readable_folder_and_no_others(
                 refused = client.post(
                     "/v1/scans/batch", json={"files": [{"path": path}]}, headers=headers | {"Idempotency-Key": "b2"}
                 )
-                assert refused.status_code == 422
+                assert refused.status_code == 403
                 assert "is in no folder that this server may read" in refused.json()["detail"]
 
 
@@ -209,7 +209,7 @@ def test_an_unexpected_failure_is_a_problem_that_tells_nothing_but_its_id(
     def fail(*_: object, **__: object) -> None:
         raise RuntimeError("secret")
 
-    monkeypatch.setattr("sourceprint.service.routes.scans.list_jobs", fail)
+    monkeypatch.setattr("sourceprint.service.web.job_views.list_jobs", fail)
     with sqlite_service.client() as client:
         answer = client.get("/v1/scans")
     assert (answer.status_code, answer.headers["content-type"]) == (500, "application/problem+json")
