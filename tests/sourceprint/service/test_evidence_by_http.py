@@ -96,7 +96,7 @@ def test_evidence_that_is_not_there_is_refused_with_reason_and_remedy(
     sqlite_catalogued: TestService, music: Path
 ) -> None:
     refused = scan(sqlite_catalogued, music / "reuse.wav", evidence="case")
-    assert (refused.status_code, "has no key to sign with" in refused.json()["detail"]) == (422, True)
+    assert (refused.status_code, "has no key to sign with" in refused.json()["detail"]) == (409, True)
     assert scan(sqlite_catalogued, music / "reuse.wav", evidence="pages").status_code == 422
     plain = scan(sqlite_catalogued, music / "reuse.wav").json()["id"]
     clean = scan(sqlite_catalogued, music / "own.wav", evidence="page").json()["id"]
@@ -146,7 +146,7 @@ def test_a_page_under_a_grant_shows_the_fields_of_the_grant_alone(catalogued: Te
             assert owner.get(f"/v1/checks/{check_id}/evidence/page").status_code == 404
             pages.append(page.text)
             refused = holder.post("/v1/checks", params={**query, "evidence": "case"}, content=body)
-            assert (refused.status_code, "which a grant does not give" in refused.json()["detail"]) == (422, True)
+            assert (refused.status_code, "which a grant does not give" in refused.json()["detail"]) == (409, True)
     assert ["Title A" in page for page in pages] == [False, True]
     assert [">A<" in page or "A.wav" in page for page in pages] == [False, False]
     assert all("data:image/png;base64," in page for page in pages)

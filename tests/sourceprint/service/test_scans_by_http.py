@@ -151,7 +151,7 @@ def test_a_batch_scans_the_files_of_a_readable_folder_and_no_others(
     [
         ({"thorough": "perhaps"}, "thorough"),
         ({"max_false_per_1000h": "-1"}, "max_false_per_1000h"),
-        ({"only": "@/etc/passwd"}, "names a file"),
+        ({"only": "@/etc/passwd"}, "names no file"),
         ({"only": "nonsense"}, "nonsense"),
         ({"layer": "x"}, "layer"),
         ({"reference": "a\nb"}, "reference"),
