@@ -139,10 +139,10 @@ def test_a_folder_elsewhere_is_refused_and_a_link_or_a_lost_folder_is_told(
     watching: TestService, drop: Path, music: Path, tmp_path: Path
 ) -> None:
     refused = watch(watching, tmp_path)
-    assert (refused.status_code, "in no folder that this server may read" in refused.json()["detail"]) == (422, True)
+    assert (refused.status_code, "in no folder that this server may read" in refused.json()["detail"]) == (403, True)
     with watching.client("main", "scan", budget=5) as client:
         body = json.dumps({"folder": str(drop)})
-        assert client.post("/v1/watches", content=body, headers=JSON).status_code == 422
+        assert client.post("/v1/watches", content=body, headers=JSON).status_code == 403
     inner = drop / "inner"
     inner.mkdir()
     (inner / "link.wav").symlink_to(music / "own.wav")
