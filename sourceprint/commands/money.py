@@ -53,6 +53,10 @@ _format_option = click.option(
     help="Your private key (.pem) from `keys create`  [default: the statement is not signed]",
 )  # fmt: skip
 @click.option(
+    "--log", "log_folder", metavar="DIR", type=PATH,
+    help="A transparency log, whose newest checkpoint goes into the statement: so its readers hold it.",
+)  # fmt: skip
+@click.option(
     "--adjust", metavar="FILE", type=PATH,
     help="Table of adjustments by hand to closed statements: statement, party_id, amount, reason.",
 )  # fmt: skip
@@ -76,6 +80,7 @@ def statement(
     currency: str | None,
     issued: str | None,
     key: Path | None,
+    log_folder: Path | None,
     adjust: Path | None,
     draft: bool,
     provisional: bool,
@@ -111,6 +116,7 @@ def statement(
     from sourceprint.royalties.uses.usage import read_usage
     from sourceprint.signatures import load_private
     from sourceprint.text.tables import listed
+    from sourceprint.transparency import LogReader
 
     if provisional and "dsr" in formats:
         raise click.UsageError(
@@ -120,7 +126,12 @@ def statement(
         raise click.UsageError(
             "--sign-with: a draft or provisional statement is not signed; leave out one of the options"
         )
+    if log_folder is not None and (draft or provisional):
+        raise click.UsageError(
+            "--log: a draft or provisional statement holds no checkpoint; leave out one of the options"
+        )
     signing = None if key is None else load_private(key)
+    checkpoint = None if log_folder is None else LogReader(log_folder).view()[0]
     expect_many_records()
     database = acting(Database.open(rights_place(rights)), by, backdate=backdate)
     days = Period.parse(period)
@@ -139,6 +150,7 @@ def statement(
         provisional=provisional,
         signer="" if signing is None else signing.public.text,
         backdate=valid_reason(backdate),
+        log_checkpoint=checkpoint,
         today=today(),
         before_keeping=partial(check_place, folder=folder, formats=formats or FORMATS),
     )
@@ -148,6 +160,8 @@ def statement(
         paths = write_statement(issued_statement, folder, formats or FORMATS, key=signing)
     if issued_statement.signer and signing is None and not quiet:
         note("the statement was issued with a signature; these files have none: --sign-with adds the same one")
+    if checkpoint is not None and issued_statement.log_checkpoint != checkpoint.to_bytes().decode() and not quiet:
+        note("the statement was issued before, and never changes: the newest checkpoint of the log is not in it")
     if not quiet:
         click.echo(statement_text(issued_statement), err=True)
         for one in issued_within(database, licensee, days) if provisional else ():
@@ -291,9 +305,19 @@ def explain(place: str, line: int, rights: str | None, as_json: bool) -> None:
     help="Database that the statement was issued from: compare with it, and verify its chain.",
 )
 @head_option
+@click.option(
+    "--log", "log_folder", metavar="DIR", type=PATH,
+    help="The transparency log of whose checkpoint the statement holds a copy; both must agree.",
+)  # fmt: skip
 @json_option
 def audit(
-    path: Path, keys: tuple[Path, ...], any_key: bool, rights: str | None, heads: tuple[str, ...], as_json: bool
+    path: Path,
+    keys: tuple[Path, ...],
+    any_key: bool,
+    rights: str | None,
+    heads: tuple[str, ...],
+    log_folder: Path | None,
+    as_json: bool,
 ) -> None:
     """Check the files, sums and signature of a statement.
 
@@ -309,6 +333,7 @@ def audit(
     from sourceprint.royalties.rights.database import Database
     from sourceprint.royalties.statements.audit import audit_text, audit_to_json, full_audit
     from sourceprint.signatures import load_public
+    from sourceprint.transparency import LogReader
 
     if keys and any_key:
         raise click.UsageError("--key, --any-key: --any-key accepts every key; give one of them")
@@ -319,6 +344,7 @@ def audit(
         keys=[str(key) if is_sha256(str(key)) else load_public(key) for key in keys],
         database=None if rights is None else Database.open(rights),
         held=[held_head(one) for one in heads],
+        log=None if log_folder is None else LogReader(log_folder),
     )
     if as_json:
         print_json(audit_to_json(found), lines=False)

@@ -3,7 +3,8 @@
 `audit_statement` takes a folder as `write_statement` leaves it, or a `statement.json` alone. It checks every file by
 SHA256SUMS; the digest of the statement; its arithmetic (`proof`); and that all other files agree with the JSON
 (`files.agreement`). It checks the signature and, given the database that issued the statement, that the statement is on
-file there and the chain is unchanged.
+file there and the chain is unchanged. Given the transparency log of whose checkpoint the statement holds a copy, it
+checks that the log goes on from it.
 """
 
 import hashlib
@@ -16,6 +17,7 @@ from typing import Any
 
 from fingerprint.digests import strict_json
 from fingerprint.errors import (
+    LogError,
     RightsError,
     StatementError,
     VerificationError,
@@ -38,6 +40,7 @@ from sourceprint.royalties.statements.statement import Statement
 from sourceprint.royalties.statements.witness import compare_with_database
 from sourceprint.signatures import PublicKey
 from sourceprint.text.tables import counted
+from sourceprint.transparency import Checkpoint, LogReader
 
 __all__ = ["Audit", "Discrepancy", "audit_arithmetic", "audit_statement", "audit_text", "audit_to_json", "full_audit"]
 
@@ -85,6 +88,9 @@ class Audit:
     writers : dict of str to int
         The pages that another version of the program wrote and that agree in content, by that version; "" is an
         earlier one that did not say which it was.
+    log : str
+        On the checkpoint of a transparency log in the statement, a sentence; "" where there is none, or where it
+        disagrees with the log, which is a problem.
     """
 
     problems: tuple[Discrepancy, ...]
@@ -92,10 +98,11 @@ class Audit:
     chain: ChainVerdict | None = None
     statement: Statement | None = None
     writers: Mapping[str, int] = field(default_factory=dict)
+    log: str = ""
 
     @property
     def remarks(self) -> list[str]:
-        """Provisional state, writers, signature and witness of the chain; a sentence each."""
+        """Provisional state, writers, signature, witness of the chain, and log; a sentence each."""
         is_provisional = self.statement is not None and self.statement.provisional
         ours = program_version()
         return [
@@ -106,6 +113,7 @@ class Audit:
             ),
             *([] if self.authorship is None else [self.authorship.text]),
             *([] if self.chain is None else witness_lines(self.chain)),
+            *([self.log] if self.log else []),
         ]
 
 
@@ -123,6 +131,7 @@ def full_audit(
     keys: Sequence[PublicKey | str] = (),
     database: Database | None = None,
     held: Sequence[HeldHead] = (),
+    log: LogReader | None = None,
 ) -> Audit:
     """Return the faults of a statement, and its signer.
 
@@ -136,6 +145,8 @@ def full_audit(
         That it was issued from, to compare with it too.
     held : sequence of HeldHead
         Heads of the database's chain that are held elsewhere, beside the statement's own.
+    log : LogReader or None
+        The log of whose checkpoint the statement holds a copy: both are compared.
 
     Raises
     ------
@@ -167,7 +178,9 @@ def full_audit(
     if database is not None:
         chain, differences = compare_with_database(database, statement, held)
         problems += [Discrepancy(database.name, where, what) for where, what in differences]
-    return Audit(tuple(problems), authorship, chain, statement, dict(writers))
+    fault, remark = _compare_with_log(statement, log)
+    problems += [Discrepancy(document.name, "log_checkpoint", fault)] if fault else []
+    return Audit(tuple(problems), authorship, chain, statement, dict(writers), remark)
 
 
 def audit_text(path: str | Path, problems: Sequence[Discrepancy], remarks: Iterable[str] = ()) -> str:
@@ -211,6 +224,21 @@ def audit_arithmetic(statement: Statement) -> list[Discrepancy]:
     """Return the arithmetic faults of a statement."""
     flaws = [*flaws_of(statement), *_check_uses(statement), *_check_inputs(statement)]
     return [Discrepancy("statement.json", where, what) for where, what in flaws]
+
+
+def _compare_with_log(statement: Statement, log: LogReader | None) -> tuple[str, str]:
+    """Return how the checkpoint in a statement disagrees with its log, and a remark on it; "" is none."""
+    if not statement.log_checkpoint:
+        return "" if log is None else "the statement holds no checkpoint of a log; leave out --log", ""
+    checkpoint = Checkpoint.parse(statement.log_checkpoint.encode(), "log_checkpoint")
+    what = f"checkpoint of {printable(checkpoint.origin)} with {checkpoint.size} entries"
+    if log is None:
+        return "", f"{what}; not compared with the log: give --log"
+    try:
+        fault = log.disagreement(checkpoint)
+    except (LogError, VerificationError) as error:
+        return f"{what}: {error}", ""
+    return (f"{what}: {fault}", "") if fault else ("", f"{what}: the log that was given begins with exactly these")
 
 
 def _check_sums(folder: Path) -> Iterator[Discrepancy]:

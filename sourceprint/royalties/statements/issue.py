@@ -67,6 +67,7 @@ from sourceprint.royalties.statements.usage_reports import (
 from sourceprint.royalties.uses.policy import Policy
 from sourceprint.royalties.uses.usage import Usage
 from sourceprint.signatures import PublicKey
+from sourceprint.transparency import Checkpoint
 
 __all__ = ["draft_on_file", "issue_statement", "recompute_statement"]
 
@@ -87,6 +88,7 @@ def issue_statement(
     provisional: bool = False,
     signer: str = "",
     backdate: str = "",
+    log_checkpoint: Checkpoint | None = None,
     before_keeping: Callable[[Statement], None] | None = None,
     now: datetime | None = None,
     today: date | None = None,
@@ -123,6 +125,9 @@ def issue_statement(
         The public key of who signs it, as a line of text; "" leaves it unsigned.
     backdate : str
         Why the day of issue is past, or another issues than who runs this; it is in the statement.
+    log_checkpoint : Checkpoint or None
+        The newest of a transparency log, so that a copy of it lies with every reader of the statement. It is no input:
+        a statement that was issued keeps the one of then.
     before_keeping : callable or None
         Called with a new statement before it is kept; if it raises, the statement is not issued.
     now : datetime or None
@@ -182,7 +187,8 @@ def issue_statement(
                 "--backdate REASON, which the statement and the chain of the database keep"
             )
         expect_same_closed(connection, heads_of(connection, licensee), issued, present)
-        computed = replace(computed, signer=signer, backdated=backdate)
+        witness = "" if log_checkpoint is None else log_checkpoint.to_bytes().decode()
+        computed = replace(computed, signer=signer, backdated=backdate, log_checkpoint=witness)
         if before_keeping is not None:
             before_keeping(computed)
         if usage is not None:
@@ -317,7 +323,12 @@ def recompute_statement(connection: Connection, statement: Statement) -> Stateme
         corrections_in(statement),
     )
     computed, _ = _compute(connection, inputs, everything=True)
-    return replace(computed, signer=statement.signer, backdated=statement.backdated)
+    return replace(
+        computed,
+        signer=statement.signer,
+        backdated=statement.backdated,
+        log_checkpoint=statement.log_checkpoint,
+    )
 
 
 def _expect_signer(kept: Statement, signer: str) -> None:

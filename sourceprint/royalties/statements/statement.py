@@ -260,6 +260,8 @@ class Statement:
         The public key of the signer, as a line of text; "" is unsigned.
     backdated : str
         Reason for an unexpected day of issue, or issuer; "" where both are expected.
+    log_checkpoint : str
+        The newest signed checkpoint of a transparency log at its issue, as text; "" where there was none.
     usage_version : int
         Of the usage report for the period, from 1; 0 where nothing was reported, or reports were not kept yet.
     usage_reason : str
@@ -305,6 +307,7 @@ class Statement:
     chain_head: str = ""
     signer: str = ""
     backdated: str = ""
+    log_checkpoint: str = ""
     usage_version: Whole = 0
     usage_reason: str = ""
     advances: tuple[AdvanceAccount, ...] = ()

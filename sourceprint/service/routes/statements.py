@@ -25,6 +25,7 @@ from sourceprint.service.web.caller import Caller, needs
 from sourceprint.service.web.problems import Refused, responses
 from sourceprint.service.web.shapes import Currency, PeriodText, one_of
 from sourceprint.signatures import PrivateKey, load_private, only_private, private_keys
+from sourceprint.transparency import Checkpoint
 
 __all__ = ["router"]
 
@@ -63,18 +64,20 @@ def make_statement(caller: _Accountant, wanted: StatementRequest) -> dict[str, A
     """Compute a licensee's statement for a period; the answer is its statement.json.
 
     It is signed where the organisation has a key, and issued unless it is a draft or provisional. The usage is the
-    report on file.
+    report on file. An issued statement holds the newest checkpoint of the log.
     """
     own = caller.server.folder.organisation(caller.organisation)
     if wanted.currency is not None:
         _expect_currency(wanted.currency)
     kept = not (wanted.draft or wanted.provisional)
     key = _key(caller) if kept else None
+    checkpoint = caller.server.folder.checkpoint()
     made = issue_statement(
         own.rights(), licensee=wanted.licensee, period=Period.parse(wanted.period),
         issued_on=today().isoformat(), policy=None if wanted.policy is None else load_policy(wanted.policy),
         currency=wanted.currency, by=caller.actor, draft=wanted.draft, provisional=wanted.provisional,
         signer="" if key is None else key.public.text, today=today(),
+        log_checkpoint=None if checkpoint is None else Checkpoint.parse(checkpoint),
     )  # fmt: skip
     return statement_to_json(made)
 

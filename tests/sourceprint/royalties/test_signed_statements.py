@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import html
 import json
 import shutil
 import sqlite3
@@ -33,6 +35,7 @@ from sourceprint.royalties.uses.ledger import attribute_results
 from sourceprint.royalties.uses.policy import load_policy
 from sourceprint.royalties.uses.states import change_state
 from sourceprint.signatures import PrivateKey
+from sourceprint.transparency import Log, LogReader
 from tests.command_line import run
 from tests.royalty_records import (
     LICENSEE,
@@ -240,6 +243,85 @@ def test_a_statement_is_signed_with_the_key_that_it_was_issued_with_or_with_none
     for path in (signed / "st").rglob("*"):
         if path.is_file():
             assert (tmp_path / "again" / path.relative_to(signed / "st")).read_bytes() == path.read_bytes()
+
+
+# The transparency log.
+
+
+def test_a_statement_keeps_a_checkpoint_of_a_log_and_names_a_log_that_disagrees(
+    attributed: Database, tmp_path: Path
+) -> None:
+    log = Log.open(tmp_path / "log", signer=OTHER, origin="log.example/music")
+    log.append([b"one", b"two"])
+    checkpoint = log.view()[0]
+    plain = issue(attributed, draft=True)
+    folder = written(attributed, tmp_path / "st", log_checkpoint=checkpoint)
+    assert json_in(folder)["log_checkpoint"] == log.checkpoint().decode("utf-8")
+    assert json_in(folder)["id"].removeprefix("S") == plain.id.removeprefix("DRAFT")  # it is no input
+    assert b"log_checkpoint" not in statement_bytes(plain)
+    assert base64.b64encode(checkpoint.root).decode("ascii") in html.unescape((folder / "statement.html").read_text())
+    log.append([b"three"])
+    kept = issue(attributed, log_checkpoint=log.view()[0])
+    assert statement_bytes(kept) == (folder / "statement.json").read_bytes() == statement_bytes(issue(attributed))
+    assert told(folder, KEY, database=attributed) == []
+
+    assert full_audit(folder).remarks[-1] == (
+        "checkpoint of log.example/music with 2 entries; not compared with the log: give --log"
+    )
+    assert full_audit(folder, log=log).problems == ()
+    rewritten = Log.open(tmp_path / "rewritten", signer=OTHER, origin="log.example/music")
+    rewritten.append([b"one", b"2", b"three"])
+    cut = Log.open(tmp_path / "cut", signer=OTHER, origin="log.example/music")
+    cut.append([b"one"])
+    another = Log.open(tmp_path / "another", signer=OTHER, origin="log.example/films")
+    another.append([b"one", b"two"])
+    for place, fault in (
+        (rewritten.folder, "the first 2 entries of the log given have another root: it was rewritten"),
+        (cut.folder, "the log given has 1 entries: it was cut, or is an older copy"),
+        (another.folder, "the log given is log.example/films, another one; give the log of the checkpoint"),
+        (tmp_path / "nowhere", f"{tmp_path / 'nowhere'}: holds no log: there is no file `checkpoint`; check the path"),
+    ):
+        found = run("audit", folder, "--any-key", "--log", place)
+        assert found.exit_code == 6
+        assert f"log_checkpoint: checkpoint of log.example/music with 2 entries: {fault}" in found.stdout
+
+
+def test_a_statement_without_a_checkpoint_is_not_compared_and_a_damaged_one_is_named(
+    folder: Path, tmp_path: Path
+) -> None:
+    found = full_audit(folder, log=LogReader(tmp_path))
+    assert [str(one) for one in found.problems] == [
+        "statement.json: log_checkpoint: the statement holds no checkpoint of a log; leave out --log"
+    ]
+    value = json.loads((folder / "statement.json").read_text()) | {"log_checkpoint": "log.example\n2\n"}
+    (folder / "statement.json").write_text(json.dumps(value))
+    assert any("log_checkpoint: no checkpoint: lacks the empty line" in problem for problem in told(folder))
+
+
+def test_the_command_puts_the_newest_checkpoint_of_a_log_into_a_statement(
+    attributed_file: Database, tmp_path: Path
+) -> None:
+    log = Log.open(tmp_path / "log", signer=OTHER, origin="log.example/music")
+    log.append([b"one"])
+    asked = ("statement", "--licensee", LICENSEE, "--period", "2026-Q3", "--rights", tmp_path / "rights.sqlite")
+    asked += ("--issued", "2026-10-05", "--backdate", "for a test", "--format", "csv", "--log", log.folder)
+    assert "--log: a draft" in run(*asked, "--out", tmp_path / "draft", "--draft").stderr
+    made = run(*asked, "--out", tmp_path / "st")
+    assert made.exit_code == 0, made.stderr
+    assert "never changes" not in made.stderr
+    kept = (tmp_path / "st" / "statement.json").read_bytes()
+    assert json.loads(kept)["log_checkpoint"] == log.checkpoint().decode("utf-8")
+    agreed = run("audit", tmp_path / "st", "--log", log.folder, "--rights", tmp_path / "rights.sqlite")
+    assert agreed.exit_code == 0, agreed.stdout
+    assert "checkpoint of log.example/music with 1 entries: the log that was given begins with" in agreed.stdout
+    log.append([b"two"])
+    again = run(*asked, "--out", tmp_path / "again")
+    assert "was issued before, and never changes: the newest checkpoint of the log is not in it" in again.stderr
+    assert (tmp_path / "again" / "statement.json").read_bytes() == kept
+    assert run("statements", json.loads(kept)["id"], "--rights", tmp_path / "rights.sqlite", "--out",
+               tmp_path / "third", "--format", "csv").exit_code == 0  # fmt: skip
+    for path in (tmp_path / "st").iterdir():
+        assert (tmp_path / "third" / path.name).read_bytes() == path.read_bytes()
 
 
 # The day of issue.

@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 
 from sourceprint.royalties.statements.audit import audit_statement
+from sourceprint.service.log_feed import LogFeed
 from sourceprint.signatures import create_key
+from sourceprint.transparency import LogReader
+from tests.command_line import run
 from tests.service_servers import TestService
 
 _RIGHTS = """\
@@ -86,6 +89,8 @@ def test_from_an_empty_folder_to_a_statement(service: TestService, music: Path, 
         if held := [use["id"] for use in uses if use["state"] != "claimed"]:
             decision = {"uses": held, "state": "claimed", "reason": "heard it"}
             assert label.post("/v1/uses/decisions", json=decision, headers=json_body).status_code == 200
+        LogFeed(service.server.database, service.server.folder).feed()
+        newest = LogReader(service.server.folder.log).checkpoint()
         made = label.post("/v1/statements", json=period, headers=json_body)
         assert made.status_code == 200, made.text
         statement = made.json()
@@ -98,6 +103,14 @@ def test_from_an_empty_folder_to_a_statement(service: TestService, music: Path, 
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_bytes(label.get(f"/v1/statements/{statement['id']}/files/{name}").content)
         assert audit_statement(folder) == []
+        log = service.server.folder.log
+        assert statement["log_checkpoint"] == newest.decode("utf-8")
+        LogFeed(service.server.database, service.server.folder).feed()  # the log has grown since
+        assert LogReader(log).checkpoint() != newest
+        agreed = run("audit", folder, "--any-key", "--log", log)
+        assert agreed.exit_code == 0, agreed.stdout
+        assert "the log that was given begins with exactly these" in agreed.stdout
+        assert label.post("/v1/statements", json=period, headers=json_body).json() == statement  # with its checkpoint
         assert "SIGNATURE" in names
         assert stranger.get(f"/v1/statements/{statement['id']}").status_code == 404
         assert [one["id"] for one in label.get("/v1/statements").json()] == [statement["id"]]

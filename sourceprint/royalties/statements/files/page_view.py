@@ -165,6 +165,7 @@ class View:
             "signer": _signer_view(statement.signer),
             "chain_head": statement.chain_head,
             "backdated": statement.backdated,
+            "log_checkpoint": _checkpoint_view(statement.log_checkpoint),
             "usage_sha256": statement.usage_sha256,
             "fx_sha256": statement.fx_sha256,
             "conversions": [
@@ -318,6 +319,13 @@ def _signer_view(signer: str) -> dict[str, str] | None:
         return None
     key = PublicKey.parse(signer)
     return {"name": key.name, "id": key.id, "fingerprint": key.fingerprint}
+
+
+def _checkpoint_view(text: str) -> dict[str, str] | None:
+    if not text:
+        return None
+    origin, size, root = text.split("\n")[:3]
+    return {"origin": origin, "size": size, "root": root}
 
 
 def _party_view(party: Party) -> dict[str, str]:

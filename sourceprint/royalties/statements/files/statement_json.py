@@ -9,9 +9,10 @@ means that there is no value. `sourceprint.royalties.statements.statement` descr
 ==================  ====================================================================================================
 `schema`            "sourceprint/statement/2"; fields may be added, none changes its meaning
 `provisional`       left out where it is false, as are all fields that hold nothing and need not be there: `credits`,
-                    `advances`, `tiers`, `unused_revenue`, `inputs`, `chain_head`, `signer`, `backdated`; and, of lines,
-                    balances and all other records, fields that were added later, where they have their default
-                    (`later_fields`): a new version writes the statements of an older one byte for byte
+                    `advances`, `tiers`, `unused_revenue`, `inputs`, `chain_head`, `signer`, `backdated`,
+                    `log_checkpoint`; and, of lines, balances and all other records, fields that were added later,
+                    where they have their default (`later_fields`): a new version writes the statements of an older
+                    one byte for byte
 `uses`              as in `sourceprint.royalties.uses.use`
 `digest`            "sha256:" and the digest of the canonical JSON of everything else; in written documents only
 ==================  ====================================================================================================
@@ -38,6 +39,7 @@ from sourceprint.royalties.statements.files.statement_v1 import SCHEMA_1, from_s
 from sourceprint.royalties.statements.statement import SCHEMA, Balance, Statement
 from sourceprint.royalties.uses.use import use_bytes, use_from_json
 from sourceprint.signatures import PublicKey
+from sourceprint.transparency import Checkpoint
 
 __all__ = [
     "CarriedOn",
@@ -228,6 +230,8 @@ def _statement(document: Any, source: bytes = b"") -> Statement:
         PublicKey.parse(statement.signer)
     if statement.chain_head:
         Head.parse(statement.chain_head)
+    if statement.log_checkpoint:
+        Checkpoint.parse(statement.log_checkpoint.encode(), "log_checkpoint")
     return statement
 
 
