@@ -332,6 +332,22 @@ def test_there_are_recipes_for_two_services_and_a_shell() -> None:
 
 
 @pytest.mark.slow
+def test_the_shell_lets_nothing_go_that_is_for_review(workplace: Path, outputs: Path, tmp_path: Path) -> None:
+    (tmp_path / "outputs").mkdir()
+    (tmp_path / "outputs" / "reuse.wav").symlink_to(outputs / "reuse.wav")
+    (tmp_path / "catalogue.tar").symlink_to(workplace / "catalogue.tar")
+    policy(tmp_path)
+    environment = {**os.environ, "PATH": f"{workplace / 'bin'}:{os.environ['PATH']}"}
+    done = subprocess.run(
+        ["sh", "-c", recipes()["A shell"]], cwd=tmp_path, env=environment, capture_output=True, text=True,
+        timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1, done.stderr
+    assert "REVIEW" in done.stdout
+    assert "may be released" not in done.stdout
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("heading", ["GitHub Actions", "GitLab CI", "A shell"])
 @pytest.mark.parametrize(("source", "code"), [("clean.wav", 0), ("reuse.wav", 1)])
 def test_a_recipe_passes_clean_files_and_stops_reuse(
