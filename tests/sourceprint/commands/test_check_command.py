@@ -87,6 +87,13 @@ def test_quiet_prints_only_files_that_do_not_pass(shared: Path, outputs: Path, t
     assert run("check", outputs / "clean.wav", "--quiet", index=shared).output == ""
 
 
+def test_quiet_warns_of_recordings_that_are_not_in_the_index(shared: Path, outputs: Path, tmp_path: Path) -> None:
+    wrong = policy(tmp_path, '[[rules]]\nid = "a"\naction = "block"\nrecordings = ["s2x"]\n')
+    result = run("check", outputs / "clean.wav", "--policy", wrong, "--quiet", index=shared)
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert "the policy names recordings that are not in the index: s2x" in result.stderr
+
+
 def test_fail_on_says_from_where_on(shared: Path, outputs: Path, tmp_path: Path) -> None:
     reviewing = policy(tmp_path)
     words: list[str | Path] = ["check", outputs / "reuse.wav", "--policy", reviewing]
