@@ -35,7 +35,7 @@ def _recording(found: dict[str, Any]) -> list[list[str]]:
         "ISRC": format_isrc(found["isrc"]).removeprefix("ISRC ") if found["isrc"] else "not known",
         "label": found["label"],
         "length": "" if found["duration_ms"] is None else exact_clock(found["duration_ms"]),
-        "in the index": found["index_id"] or "no",
+        "in the index": found["index_id"] or f"no id on file{'; looked for by its ISRC' if found['isrc'] else ''}",
         "vocals": found["vocals"] or "not known",
         "tags": ", ".join(found["tags"]),
     }

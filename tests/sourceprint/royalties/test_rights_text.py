@@ -126,7 +126,9 @@ def test_a_recording_is_shown_whole_by_each_of_its_keys(key: str) -> None:
 def test_a_recording_of_which_little_is_known_says_so() -> None:
     text = show_rights(rights_to_json(RIGHTS, "R2"))
     assert "ISRC          not known" in text
-    assert "in the index  no" in text
+    assert "in the index  no id on file\n" in text
+    only_isrc = Rights.of(revision=1, recordings=[RightsRecording("R9", "Nine", isrc="USRC17607840")])
+    assert "in the index  no id on file; looked for by its ISRC\n" in show_rights(rights_to_json(only_isrc, "R9"))
     assert "is contained in\n  R1\n" in text
     assert "none on file: all royalties stay unclaimed" in text
     assert "history" not in text
