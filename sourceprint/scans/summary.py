@@ -153,6 +153,8 @@ class Summary:
         The same as a share of `matches`, at most 1; None where nothing was matched either.
     incomplete_files : int
         Files of which an audio stream could not be searched, though something was found in the others.
+    truncated_files : int
+        Searched files that end before their header says, and were searched as far as they go.
     """
 
     files: int
@@ -167,6 +169,7 @@ class Summary:
     expected_false_matches: float | None
     false_discovery_rate: float | None
     incomplete_files: int
+    truncated_files: int
 
     @property
     def failed_files(self) -> int:
@@ -179,7 +182,7 @@ def summarise(results: Iterable[ScanResult]) -> Summary:
     statuses: Counter[str] = Counter()
     failures: Counter[str] = Counter()
     sources: dict[str, Source] = {}
-    searched_ms = whole_ms = n_matches = n_matched = n_incomplete = 0
+    searched_ms = whole_ms = n_matches = n_matched = n_incomplete = n_truncated = 0
     expected: list[float] = []
     for result in results:
         statuses[result.status] += 1
@@ -191,6 +194,7 @@ def summarise(results: Iterable[ScanResult]) -> Summary:
         n_matches += len(result.matches)
         n_matched += bool(result.matches)
         n_incomplete += bool(result.unsearched_streams)
+        n_truncated += bool(result.cut)
         whole_ms += reused_ms(result)
         for recording_id, covered_ms in reused_by_recording_ms(result).items():
             before = sources.get(recording_id)
@@ -219,6 +223,7 @@ def summarise(results: Iterable[ScanResult]) -> Summary:
         expected_false_matches=known,
         false_discovery_rate=min(1.0, known / n_matches) if known is not None and n_matches else None,
         incomplete_files=n_incomplete,
+        truncated_files=n_truncated,
     )
 
 
@@ -256,6 +261,8 @@ def summary_text(summary: Summary) -> str:
         )
     if summary.incomplete_files:
         lines.append(f"{counted(summary.incomplete_files, 'file')} with audio streams that could not be searched")
+    if summary.truncated_files:
+        lines.append(f"{counted(summary.truncated_files, 'file')} truncated: searched as far as the audio goes")
     if summary.failures:
         lines.append(f"{counted(summary.failed_files, 'file')} could not be searched:")
         reasons = list(summary.failures.items())

@@ -691,6 +691,15 @@ def test_a_summary_counts_results() -> None:
     assert record["top_sources"][1]["artists"] == ["An Artist"]
 
 
+def test_a_summary_counts_the_truncated_files_that_were_searched() -> None:
+    cut = {"notes": ["truncated: the header says 30 s, the file ends after 10 s"]}
+    records = [a_result("a.wav", [a_match("s1")], track=cut), a_result("b.wav", track=cut), a_result("c.wav")]
+    summary = summarise(read_result(record) for record in records)
+    assert summary_to_json(summary)["truncated_files"] == 2
+    assert "2 files truncated: searched as far as the audio goes" in summary_text(summary).splitlines()
+    assert "truncated" not in summary_text(summarise([read_result(records[2])]))
+
+
 def test_a_summary_of_nothing_claims_nothing() -> None:
     assert summary_text(summarise([])) == "0 files on record: none yet; 0.00 h searched"
     assert summarise([]).false_discovery_rate is None
