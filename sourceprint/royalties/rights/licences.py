@@ -91,11 +91,13 @@ class Scope(LicenceTable):
     parties: Annotated[tuple[str, ...], IDS] = ()
 
     def flaws(self) -> Iterator[tuple[Place, str]]:
-        """Yield the fault of a scope that names nothing, or everything and more."""
+        """Yield the fault of a scope that names nothing or parties alone, or everything and more."""
         named = [key for key in ("recordings", "works", "tags", "labels") if getattr(self, key)]
         if self.everything and named:
             yield (), f": everything = true and {named[0]} as well; write one of them"
-        if not self.everything and not named:
+        if not self.everything and not named and self.parties:
+            yield (), ": parties only narrows a scope; add everything = true, or list recordings, works, tags or labels"
+        elif not self.everything and not named:
             yield (), ": names nothing; list recordings, works, tags or labels, or write everything = true"
 
     def covers_recording(self, recording_id: str, recording: RightsRecording | None) -> bool:

@@ -111,7 +111,7 @@ SHAPES: tuple[Shape, ...] = (
             Column("isni", ("ISNI",), isni.validate),
             Column("ipi", ("IpiNameNumber", "IPI"), ipi.validate),
             Column("dpid", ("DPID",), dpid.validate, warn=dpid.warning),
-            Column("name", ("FullName", "name"), needed=True),
+            Column("name", ("FullName", "name", "party"), needed=True),
         ),
     ),
     Shape(

@@ -105,7 +105,9 @@ def resolve_links(staging: Staging, connection: Connection) -> None:
         )
         for file, line, record_id, refused_file, refused_line in found_dead:
             if refused_file is None:
-                remedy = f"{column} {_shown(record_id)}: no such {target}, neither in these files nor on file; add it"
+                how = " with a sheet of the columns party_id and party" if target == "party" else ""
+                where = "neither in these files nor on file"
+                remedy = f"{column} {_shown(record_id)}: no such {target}, {where}; add it{how}"
                 staging.problem("error", file, line, column, record_id, "dead-reference", remedy)
             else:
                 where = f"{refused_file}, row {refused_line}"

@@ -186,7 +186,8 @@ def write_problems(path: Path, problems: Iterable[TableProblem]) -> None:
 
 def _outcome(report: ImportReport) -> Iterator[str]:
     if report.errors and not report.partial:
-        remedy = "correct them, or import the good rows with --partial"
+        alone = len(report.rows) == 1 and next(iter(report.rows)).lower().endswith(".toml")  # has no good rows
+        remedy = "correct them" if alone else "correct them, or import the good rows with --partial"
         yield f"{report.source}: nothing was imported, errors: {report.errors}; {remedy}"
         return
     verb = "would be imported" if report.dry_run else "imported"

@@ -145,10 +145,27 @@ def shape_of_header(header: Iterable[str], given: ColumnMap | None = None) -> Sh
         return SINGLE
     fitting = []
     for order, shape in enumerate(SHAPES):
-        known = [any(normalised(name) in names for name in column.names) for column in shape.columns]
-        if all(there for there, column in zip(known, shape.columns, strict=True) if column.needed):
-            fitting.append((-sum(known), order, shape))
+        if _fits(shape, names, fields):
+            known = sum(any(normalised(name) in names for name in column.names) for column in shape.columns)
+            fitting.append((-known, order, shape))
     return min(fitting)[2] if fitting else None
+
+
+def _fits(shape: Shape, names: Set[str], fields: Set[str | None]) -> bool:
+    """Return whether a table has its needed columns in a header, and loses no share of it."""
+    if "share" in fields and not any(column.field == "share" for column in shape.columns):
+        return False
+    needed = [column for column in shape.columns if column.needed]
+    return all(any(normalised(name) in names for name in column.names) for column in needed)
+
+
+def _named_or_single(named: Shape | None, header: Sequence[str], given: ColumnMap) -> Shape | None:
+    """Return the table that a file is by its name; by its columns where these are the spreadsheet's, or without one."""
+    by_columns = shape_of_header(header, given)
+    if named is None:
+        return by_columns
+    names, fields = set(map(normalised, header)), {given.field_of(heading) for heading in header if heading.strip()}
+    return SINGLE if by_columns is SINGLE and not _fits(named, names, fields) else named
 
 
 def _look_into(folder: Path, found: _Found) -> None:
@@ -187,20 +204,19 @@ def _take(path: Path, found: _Found, stated: dict[str, tuple[int, Unit | None]],
     if stem in NOT_USED or stem.startswith("bwarmmanifest"):
         found.not_used.append((path, f"holds {NOT_USED.get(stem, 'the manifest of a feed')}: not kept here"))
         return
-    shape = next((shape for shape in SHAPES if stem in shape.files), None)
-    if shape is None and ending == ".txt" and not alone:
+    named = next((shape for shape in SHAPES if stem in shape.files), None)
+    if named is None and ending == ".txt" and not alone:
         found.not_used.append((path, "a text file without the name of a table of rights"))
         return
+    with open_sheet(path, RightsError, known=known_names(found.given), sheet=found.sheet) as sheet:
+        shape = _named_or_single(named, sheet.header, found.given)
+        header = listed(sheet.header)
     if shape is None:
-        with open_sheet(path, RightsError, known=known_names(found.given), sheet=found.sheet) as sheet:
-            shape = shape_of_header(sheet.header, found.given)
-            header = listed(sheet.header)
-        if shape is None:
-            reason = f"not the columns of a table of rights, see docs/formats/rights-tables.md (found: {header})"
-            if alone:
-                raise RightsError(f"{printable(path)}: {reason}")
-            found.not_used.append((path, reason))
-            return
+        reason = f"not the columns of a table of rights, see docs/formats/rights-tables.md (found: {header})"
+        if alone:
+            raise RightsError(f"{printable(path)}: {reason}")
+        found.not_used.append((path, reason))
+        return
     records, unit = stated.get(path.name, (None, None))
     found.files.append(ImportFile(path, shape, unit, records))
 

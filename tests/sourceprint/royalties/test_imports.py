@@ -416,7 +416,7 @@ def test_a_reference_must_lead_to_a_row_or_a_record(database: Database, tmp_path
     tables = {name: TABLES[name] for name in ("resources.tsv", "mastershares.tsv")}
     error = the_error(import_rights(database, [written(tmp_path / "feed", tables)]))
     assert (error.file, error.row, error.column, error.value) == ("mastershares.tsv", 2, "party_id", "P2")
-    assert "no such party, neither in these files nor on file" in error.remedy
+    assert "neither in these files nor on file; add it with a sheet of the columns party_id and party" in error.remedy
     import_rights(database, [written(tmp_path / "parties", {"parties.tsv": TABLES["parties.tsv"]})])
     assert import_rights(database, [tmp_path / "feed"]).errors == 0
 

@@ -222,3 +222,34 @@ def test_shares_without_a_party_are_one_line_of_the_report(rights: Database, tmp
     lines = [line for line in import_report_text(report).split("\n") if "no-party" in line]
     sentence = "names no party: this part stays unclaimed; add the party if it is known [no-party]"
     assert lines == [f"  label.csv, rows 2, 3, 4, 5, 6 and 2 more: {sentence}"]
+
+
+@pytest.mark.parametrize(("names", "partial"), [(("a.toml",), False), (("a.toml", "b.toml"), True)])
+def test_partial_is_no_remedy_for_one_licence(
+    rights: Database, tmp_path: Path, names: tuple[str, ...], partial: bool
+) -> None:
+    paths = [written(tmp_path, "schema = 1\n", name) for name in names]
+    first = import_report_text(import_rights(rights, paths)).split("\n")[0]
+    assert "correct them" in first
+    assert ("--partial" in first) is partial
+
+
+@pytest.mark.parametrize("name", ["works.csv", "resources.csv", "parties.csv", "mastershares.csv"])
+def test_a_sheet_with_the_name_of_a_table_is_read_by_its_columns(rights: Database, tmp_path: Path, name: str) -> None:
+    row = "QZAAA2600001,Tonight,Ann,Quay Songs,Mechanical,50 %,World\n"
+    report = import_rights(rights, [written(tmp_path, PUBLISHER + row, name)])
+    assert (report.errors, len(shares(rights))) == (0, 1)
+
+
+def test_a_sheet_of_works_with_ids_keeps_its_shares_under_the_name_of_a_table(rights: Database, tmp_path: Path) -> None:
+    text = "work_id,title,party,right,share\nW1,Tonight,Quay Songs,Mechanical,50 %\n"
+    assert import_rights(rights, [written(tmp_path, text, "works.csv")]).errors == 0
+    assert shares(rights) == [("W1", "party:quay songs", "MechanicalRight", 500_000, "Worldwide")]
+
+
+@pytest.mark.parametrize("name", ["parties.csv", "licensee.csv"])
+def test_a_licensee_is_entered_with_a_sheet_of_two_columns(rights: Database, tmp_path: Path, name: str) -> None:
+    assert import_rights(rights, [written(tmp_path, "party_id,party\nP-GENCO,Gen Co\n", name)]).errors == 0
+    assert on_file(rights) == [Party("P-GENCO", "Gen Co")]
+    with pytest.raises(RightsError, match="not the columns of a table of rights"):
+        import_rights(rights, [written(tmp_path, "party_id,party,share\nP-GENCO,Gen Co,1 %\n", "s.csv")])

@@ -239,6 +239,8 @@ def test_deductions_of_more_than_all_or_twice_the_same_name_are_refused() -> Non
 def test_a_licence_without_scope_or_price_is_refused() -> None:
     with pytest.raises(RightsError, match="scope: names nothing"):
         parse_licence(SMALLEST.replace("everything = true", ""), name="a.toml")
+    with pytest.raises(RightsError, match="scope: parties only narrows a scope; add everything = true, or list"):
+        parse_licence(SMALLEST.replace("everything = true", 'parties = ["P1"]'), name="a.toml")
     with pytest.raises(RightsError, match="rate_card: says no price"):
         parse_licence(SMALLEST.replace('per_match = "1"', ""), name="a.toml")
     with pytest.raises(RightsError, match=r"rate_card\.rights is missing"):
