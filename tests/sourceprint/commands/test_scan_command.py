@@ -88,14 +88,14 @@ def test_a_scan_prints_its_totals_and_a_second_does_nothing(index: Path, shared:
     first = run("scan", shared, "--out", out, index=index)
     assert (first.exit_code, first.stdout) == (4, "")
     assert re.fullmatch(
-        rf"Error: {shared}/d\.mp3: holds text, not audio, .*\n"
+        rf"Error: {shared}/d\.mp3: holds text, not audio; give the recording itself\n"
         r"5 files on record: 3 matched, 1 decode error, 1 no match; 0\.01 h searched\n"
         r"1\d s reused in 3 files, from 2 recordings:\n"
         r" +\d+\.\d s in 2 files: s1\n"
         r" +\d\.\d s in 1 file: s2\n"
         r"expected by chance: \S+ of 3 matches \(false-discovery rate \S+ %\)\n"
         r"1 file could not be searched:\n"
-        r"  1: holds text, not audio, .*\n",
+        r"  1: holds text, not audio; give the recording itself\n",
         first.stderr,
     )
     before = (out / "results.jsonl").read_bytes()

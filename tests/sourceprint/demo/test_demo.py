@@ -31,7 +31,7 @@ def test_everything_hidden_is_found_and_nothing_else(tmp_path: Path) -> None:
     assert f"Found {n} of {n} reused passages, and nothing else." in lines
     n_found = text.count("\n  found  ") - len(music.CLEAN_TRACKS)
     assert f"The results have {n_found} passages: " in text
-    assert f"{n_found} passages\n" in text.partition("What is owed")[2]
+    assert f"{n_found} passages\n" in text.partition("Owed for it")[2]
     assert text.count("\n  truth") == n
     assert "WRONG" not in text
     assert "NOT FOUND" not in text

@@ -620,7 +620,11 @@ def test_match_makes_pages_too_and_keeps_nothing_else(tmp_path: Path) -> None:
     index = catalogue(tmp_path, [1, 2])
     query = write(tmp_path / "q.wav", music(2)[3 * RATE_HZ : 10 * RATE_HZ])
     done = run("match", query, "--report", tmp_path / "report", "--catalogue", tmp_path / "music", index=index)
-    assert (done.exit_code, done.stderr) == (0, f"Note: {tmp_path}/report/index.html: pages of the matches\n")
+    assert (done.exit_code, done.stderr) == (
+        0,
+        "Note: --catalogue: the audio of 1 of 1 recording was found\n"
+        f"Note: {tmp_path}/report/index.html: pages of the matches\n",
+    )
     (page,) = (tmp_path / "report" / "files").iterdir()
     assert re.search(r"of the track matches 0:0\d\.\d", page.read_text(encoding="utf-8"))
     assert len(list((tmp_path / "report" / "assets").glob("*-recording.png"))) == 1

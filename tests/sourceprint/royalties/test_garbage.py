@@ -4,10 +4,20 @@ from __future__ import annotations
 
 import gc
 import threading
+from collections.abc import Iterator
 
 import pytest
 
 from sourceprint.royalties.garbage import rare_collections
+
+
+@pytest.fixture(autouse=True)
+def _interval_of_python() -> Iterator[None]:
+    # A command that another test ran in this process may have set an interval of its own.
+    before = gc.get_threshold()
+    gc.set_threshold(700, 10, 10)
+    yield
+    gc.set_threshold(*before)
 
 
 def test_the_interval_is_longer_until_the_last_block_ends() -> None:

@@ -303,7 +303,8 @@ def test_the_command_puts_the_newest_checkpoint_of_a_log_into_a_statement(
 ) -> None:
     log = Log.open(tmp_path / "log", signer=OTHER, origin="log.example/music")
     log.append([b"one"])
-    asked = ("statement", "--licensee", LICENSEE, "--period", "2026-Q3", "--rights", tmp_path / "rights.sqlite")
+    rights = tmp_path / "rights.sqlite"
+    asked: tuple[str | Path, ...] = ("statement", "--licensee", LICENSEE, "--period", "2026-Q3", "--rights", rights)
     asked += ("--issued", "2026-10-05", "--backdate", "for a test", "--format", "csv", "--log", log.folder)
     assert "--log: a draft" in run(*asked, "--out", tmp_path / "draft", "--draft").stderr
     made = run(*asked, "--out", tmp_path / "st")
