@@ -9,7 +9,7 @@ process of its own. A file that is no audio by all that may still have audio beh
 - *audio*: a file to be searched, whether or not it can be read.
 - *other*: surely no audio: text, images, an archive without audio, a link to a folder that is listed already.
 - *refused*: may be audio, and cannot be searched: an archive with audio in it, a picture with sound behind it, a file
-  or folder that cannot be read, a link that leads nowhere, a pipe or device.
+  or folder that cannot be read, a link that leads nowhere or out of the folders that may be read, a pipe or device.
 
 Links are followed; each folder is entered once, so links in a circle do no harm. Results are kept by file: in a second
 listing, only changed files are opened.
@@ -39,6 +39,7 @@ from sourceprint.workers import in_order
 __all__ = ["Folders", "Listed"]
 
 _NOWHERE: Final = "this link leads nowhere; mend or remove it"
+_OUTSIDE: Final = "a link that leads out of the folders that may be read; copy the file or folder itself"
 _PIPE: Final = "a pipe, socket or device, not a file; save what it holds to a file"
 _EDITORS_LOCK: Final = ".#"  # Emacs: a link that was never meant to lead anywhere
 _MAY_HOLD_MARKS: Final = frozenset({"program"})  # of every format that it reads
@@ -75,12 +76,15 @@ class Folders:
         Whether fingerprint files count as audio.
     without : iterable of Path
         Folders that are not entered; each is listed as another file.
+    within : iterable of Path
+        Folders that may be read: links that lead out of them are refused, neither opened nor entered. None: all may.
     """
 
-    def __init__(self, *, fingerprints: bool = True, without: Iterable[Path] = ()) -> None:
+    def __init__(self, *, fingerprints: bool = True, without: Iterable[Path] = (), within: Iterable[Path] = ()) -> None:
         self._suffixes = AUDIO_SUFFIXES | {SUFFIX} if fingerprints else AUDIO_SUFFIXES
         self._fingerprints = fingerprints
-        self._without = tuple(Path(os.path.realpath(folder)) for folder in without)
+        self._without = _real(without)
+        self._within = _real(within)
         self._known: dict[Path, dict[Path, tuple[_Signature, Content]]] = {}
 
     def listed(self, top: Path) -> Listed:
@@ -119,6 +123,9 @@ class Folders:
         waiting = [os.fspath(top)]
         while waiting:
             name = waiting.pop()
+            if self._within and os.path.islink(name) and not _is_in(name, self._within):
+                yield Refusal(printable(name), _OUTSIDE, Path(name))
+                continue
             try:
                 status = os.stat(name)
             except OSError as error:
@@ -137,7 +144,7 @@ class Folders:
             if folder in entered:
                 reason = f"the same folder as {entered[folder]}, which is searched"
                 yield OtherFile(printable(name), "link to a folder searched already", reason)
-            elif self._is_left_out(name):
+            elif _is_in(name, self._without):
                 yield OtherFile(printable(name), "folder of the scan itself", "folder of the scan itself")
             else:
                 entered[folder] = printable(name)
@@ -150,9 +157,6 @@ class Folders:
         except OSError as error:
             reason = f"this folder cannot be read ({error.strerror}); change its permissions"
             yield Refusal(printable(name), reason, Path(name))
-
-    def _is_left_out(self, name: str) -> bool:
-        return any(Path(os.path.realpath(name)).is_relative_to(folder) for folder in self._without)
 
     def _is_named_as_audio(self, name: str) -> bool:
         last = os.path.basename(name)
@@ -178,6 +182,16 @@ class Folders:
         if content.kind == "sound":
             return Refusal(printable(path), content.what, path)
         return OtherFile(printable(path), content.what, content.what)
+
+
+def _real(folders: Iterable[Path]) -> tuple[Path, ...]:
+    return tuple(Path(os.path.realpath(folder)) for folder in folders)
+
+
+def _is_in(name: str, folders: Sequence[Path]) -> bool:
+    """Return whether a name leads, after all links, into one of these folders, given without links."""
+    real = Path(os.path.realpath(name))
+    return any(real.is_relative_to(folder) for folder in folders)
 
 
 def _content(file: _Unnamed) -> Content:

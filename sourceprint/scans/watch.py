@@ -283,13 +283,17 @@ class FolderLook:
     ours : sequence of Path
         Folders in them that are skipped.
     settled : SettledFiles
+    within : sequence of Path
+        Folders that may be read, as for `Folders`.
     """
 
-    def __init__(self, folders: Sequence[Path], ours: Sequence[Path], settled: SettledFiles) -> None:
+    def __init__(
+        self, folders: Sequence[Path], ours: Sequence[Path], settled: SettledFiles, within: Sequence[Path] = ()
+    ) -> None:
         self._folders = folders
         self._settled = settled
         self._territory = Territory(ours)
-        self._lister = Folders(without=ours)
+        self._lister = Folders(without=ours, within=within)
         self._told: set[Refusal] = set()
         self._seen: set[OtherFile] = set()
 

@@ -24,6 +24,7 @@ __all__ = ["Watcher"]
 _LOG = logging.getLogger("sourceprint.service")
 _EVERY_SECONDS = 2.0
 _LEASE_SECONDS = 60
+_NOTE_SECONDS = 30  # between two looks that are written down
 
 
 class Watcher:
@@ -46,6 +47,7 @@ class Watcher:
         self._clock = clock
         self._owner = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:12]}"
         self._looks: dict[str, tuple[FolderLook, SettledFiles]] = {}
+        self._noted: dict[str, float] = {}
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="watcher", daemon=True)
 
@@ -70,7 +72,9 @@ class Watcher:
             except (SourceprintError, OSError) as fault:
                 error = str(fault)
                 self._looks.pop(one.id, None)  # what is ready is told once: look at all of it again
-            if error != (one.error or "") or one.looked_at is None:
+            now = self._clock()
+            if error != (one.error or "") or now - self._noted.get(one.id, -float("inf")) >= _NOTE_SECONDS:
+                self._noted[one.id] = now
                 note_look(self._database, one, error)
         return n
 
@@ -80,7 +84,7 @@ class Watcher:
             raise FileNotFoundError(f"{folder} is not there, or is in no folder that this server may read")
         if held.id not in self._looks:
             settled = SettledFiles(held.settle_seconds)
-            self._looks[held.id] = FolderLook([folder], [], settled), settled
+            self._looks[held.id] = FolderLook([folder], [], settled, self._readable), settled
         look, settled = self._looks[held.id]
         batch = look.ready(self._clock())
         if batch is None:

@@ -8,8 +8,9 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import Response as RawResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from fingerprint.errors import ParameterError, printable
+from fingerprint.errors import ParameterError
 from index.search.match import DEFAULT_FALSE_PER_1000H
+from sourceprint.folders.listing import Folders
 from sourceprint.inputs import collect
 from sourceprint.service.access.api_keys import KeyScope
 from sourceprint.service.line.arguments import ScanArguments, encode_arguments
@@ -160,15 +161,10 @@ def submit_batch(
     if isinstance(batch, FilesBatch):
         named, refused = [(readable_source(caller, one.path), one) for one in batch.files], []
     else:
-        found = collect([str(readable_path(caller, batch.folder))], lists=False)
+        readable = caller.server.settings.readable
+        found = collect([str(readable_path(caller, batch.folder))], lists=False, folders=Folders(within=readable))
         named = [(str(item.path), NamedFile(path=str(item.path))) for item in found.items]
         refused = [{"name": one.name, "reason": one.reason} for one in found.refusals]
-        for path, one in list(named):
-            try:
-                readable_path(caller, path)
-            except ParameterError as error:  # a link in the folder leads elsewhere
-                named.remove((path, one))
-                refused.append({"name": printable(path), "reason": str(error)})
     if len(named) > _MOST_IN_BATCH:
         raise ParameterError(f"batch of {len(named)} files: may have {_MOST_IN_BATCH}; submit it in parts")
     evidence, rows = wanted_evidence(caller, batch.evidence), []

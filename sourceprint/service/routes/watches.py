@@ -39,7 +39,7 @@ class WatchView(BaseModel):
     settle_seconds: int
     created_at: str
     stopped_at: str | None
-    looked_at: str | None = Field(description="When it was first looked at, or its error changed; null: not yet")
+    looked_at: str | None = Field(description="When it was last looked at, to half a minute; null: not yet")
     error: str | None = Field(description="Why the folder cannot be looked into; null if it can")
 
 

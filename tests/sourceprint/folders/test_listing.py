@@ -333,6 +333,26 @@ def test_folders_that_are_left_out_are_listed_as_such(tmp_path: Path) -> None:
     assert [(other.name, other.kind) for other in listed.others] == [(f"{tmp_path}/run", "folder of the scan itself")]
 
 
+def test_links_out_of_the_folders_that_may_be_read_are_neither_opened_nor_entered(tmp_path: Path) -> None:
+    top, second, elsewhere = (tmp_path / name for name in ("top", "second", "elsewhere"))
+    for folder in (top, second, elsewhere):
+        put(folder / "a.wav", WAV)
+        put(folder / "data", WAV)
+    (top / "b.wav").symlink_to(elsewhere / "a.wav")
+    (top / "c").symlink_to(elsewhere / "data")
+    (top / "d").symlink_to(elsewhere)
+    (top / "e").symlink_to(second)
+    (top / "f").symlink_to(top / "a.wav")
+    (second / "deep").symlink_to(elsewhere)
+    listed = Folders(within=[top, second]).listed(top)
+    names = [str(path.relative_to(top)) for path in listed.audio]
+    assert names == ["a.wav", "data", "e/a.wav", "e/data", "f"]
+    assert [Path(one.name).relative_to(top).as_posix() for one in listed.refusals] == ["b.wav", "c", "d", "e/deep"]
+    assert {one.reason for one in listed.refusals} == {
+        "a link that leads out of the folders that may be read; copy the file or folder itself"
+    }
+
+
 @pytest.mark.parametrize(
     ("head", "what"),
     [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -146,16 +147,24 @@ def test_a_folder_elsewhere_is_refused_and_a_link_or_a_lost_folder_is_told(
     inner = drop / "inner"
     inner.mkdir()
     (inner / "link.wav").symlink_to(music / "own.wav")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "secret.wav").write_bytes((music / "own.wav").read_bytes())
+    (inner / "folder").symlink_to(elsewhere)
+    os.mkfifo(inner / "pipe.wav")
     watch_id, seconds = watch(watching, inner).json()["id"], Seconds()
     mine = watcher(watching, seconds)
     for _ in range(2):
         assert mine.look() == 0
         seconds.now += 6
-    assert [one["reason"] for one in files(watching, watch_id)] in (
-        [],  # links are not followed
-        ["leads by a link to a file that this server may not read"],
-    )
-    (inner / "link.wav").unlink()
+    outside = "a link that leads out of the folders that may be read; copy the file or folder itself"
+    assert {Path(one["path"]).name: one["reason"] for one in files(watching, watch_id)} == {
+        "folder": outside,
+        "link.wav": outside,
+        "pipe.wav": "a pipe, socket or device, not a file; save what it holds to a file",
+    }
+    for name in ("folder", "link.wav", "pipe.wav"):
+        (inner / name).unlink()
     inner.rmdir()
     mine.look()
     with watching.client() as client:
