@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fingerprint.errors import EvidenceError, printable
+from sourceprint.commands.lists import ListOptions, catalogue_audio, list_options
 from sourceprint.commands.progress import progress
 from sourceprint.commands.terminal import (
     EXIT_INCOMPLETE,
     PATH,
-    catalogue_audio,
     jobs_option,
     json_option,
     keys_option,
@@ -48,6 +48,7 @@ __all__ = ["evidence", "report", "verify_case"]
     "--catalogue", metavar="PATH", multiple=True, type=PATH,
     help="Audio of recordings: a file, folder or list; draws them, with --with-audio plays them; may be repeated.",
 )  # fmt: skip
+@list_options()
 @_words_option
 @click.option("--title", metavar="TEXT", default="Evidence of reuse", show_default=True, help="Heading of the report.")
 @click.option("--only", metavar="NAME", multiple=True, help="Report on this file of the run only; may be repeated.")
@@ -60,6 +61,7 @@ def report(
     single_file: bool,
     with_audio: bool,
     catalogue: tuple[Path, ...],
+    lists: ListOptions,
     words_from: Path | None,
     title: str,
     only: tuple[str, ...],
@@ -79,7 +81,7 @@ def report(
     from sourceprint.evidence.pages.report import ReportOptions, write_report
     from sourceprint.scans.run_folder import TRACES, Run, session_times
 
-    inputs = catalogue_audio(catalogue)
+    inputs = catalogue_audio(catalogue, lists, quiet=quiet)
     results = Run.open(run).results()
     if missing := sorted(set(only) - {result.name for result in results}):
         raise EvidenceError(
@@ -119,6 +121,7 @@ def report(
     "--catalogue", metavar="PATH", multiple=True, type=PATH,
     help="Audio of recordings: a file, folder or list, for their spectrograms on the page; may be repeated.",
 )  # fmt: skip
+@list_options()
 @_words_option
 @click.option(
     "--with-audio", is_flag=True, help="With --all: add short excerpts to the pages; mind the rights in them."
@@ -148,6 +151,7 @@ def evidence(
     key: Path | None,
     folder: Path | None,
     catalogue: tuple[Path, ...],
+    lists: ListOptions,
     words_from: Path | None,
     with_audio: bool,
     no_page: bool,
@@ -185,7 +189,7 @@ def evidence(
     from sourceprint.outputs import program_version
     from sourceprint.signatures import load_private, only_private
 
-    audio = catalogue_audio(catalogue)
+    audio = catalogue_audio(catalogue, lists, quiet=quiet)
     remarks = Remarks(None if made_on is None else made_on.date(), words, program_version())
     signing = only_private(keys_place(folder)) if key is None else key
     signer = load_private(signing).public

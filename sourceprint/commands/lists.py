@@ -1,7 +1,8 @@
 """Lists of recordings and tracks: the options of all commands that read them; `columns` shows the kept mapping."""
 
 import functools
-from collections.abc import Callable, Iterator
+import os
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,13 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from fingerprint.errors import ParameterError, printable
+from sourceprint.commands.progress import progress
 from sourceprint.commands.terminal import PATH, index_option, index_place, json_option, note, print_json, quiet_option
 
 if TYPE_CHECKING:
+    from sourceprint.inputs import NamedInputs
     from sourceprint.lists import ListReading
     from sourceprint.sheets.columns import ColumnMap
 
-__all__ = ["ListOptions", "columns", "list_options", "reading_of"]
+__all__ = ["ListOptions", "catalogue_audio", "columns", "list_options", "reading_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +124,29 @@ def reading_of(index: Path | None, options: ListOptions, *, only_paths: bool = F
             remember_columns(index, given)
 
 
+def catalogue_audio(paths: Sequence[Path], options: ListOptions, *, quiet: bool) -> "NamedInputs":
+    """Return the audio of recordings that `--catalogue` names; complain of each input that cannot be used.
+
+    Raises
+    ------
+    ParameterError
+        If there is nothing at one of the paths: pages without pictures would look as if that had been wanted.
+    """
+    from sourceprint.inputs import collect
+
+    for path in paths:
+        if not os.path.exists(path):
+            raise ParameterError(
+                f"--catalogue {printable(path)}: there is no such file or folder; name the audio of the recordings"
+            )
+    with reading_of(None, options) as reading:
+        inputs = collect(paths, fingerprints=False, reading=reading)
+    with progress(len(inputs), quiet) as tell:
+        for refusal in inputs.refusals:
+            tell.remark(f"--catalogue {refusal.name}", refusal.reason, failed=True)
+    return inputs
+
+
 @click.command()
 @index_option
 @click.option("--forget", is_flag=True, help="Forget all of them.")
@@ -146,8 +173,6 @@ def columns(index: Path | None, forget: bool, as_json: bool, quiet: bool) -> Non
     if as_json:
         print_json({"columns": fields, "ignored": list(kept.ignored)}, lines=False)
         return
-    from fingerprint.errors import printable
-
     for heading, name in fields.items():
         click.echo(f"{printable(heading)}={name}")
     for heading in kept.ignored:

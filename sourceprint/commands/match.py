@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fingerprint.errors import printable
-from sourceprint.commands.lists import ListOptions, list_options, reading_of
+from sourceprint.commands.lists import ListOptions, catalogue_audio, list_options, reading_of
 from sourceprint.commands.named_files import INPUT, name_option, piped_input
 from sourceprint.commands.progress import progress
 from sourceprint.commands.terminal import (
     EXIT_INCOMPLETE,
     PATH,
-    catalogue_audio,
     exit_if_failed,
     final_report,
     index_option,
@@ -96,7 +95,7 @@ def match(
     if catalogue and report_folder is None:
         raise click.UsageError("--catalogue: is drawn on the pages of --report; give both")
     use_one_thread()
-    audio = catalogue_audio(catalogue)  # before anything is searched
+    audio = catalogue_audio(catalogue, lists, quiet=quiet)  # before anything is searched
     from fingerprint.streams import notes_on_unsearched
     from index.explain.explanation import Question
     from index.search.match import options_of

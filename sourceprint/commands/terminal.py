@@ -21,19 +21,16 @@ import logging
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import click
 
-from fingerprint.errors import ParameterError, SourceprintError, printable
+from fingerprint.errors import SourceprintError, printable
 from sourceprint.places import index_place, keys_place, rights_place, today
 from sourceprint.text.names import well_formed_json
-
-if TYPE_CHECKING:
-    from sourceprint.inputs import NamedInputs
 
 __all__ = [
     "EXIT_FINDINGS",
@@ -45,7 +42,6 @@ __all__ = [
     "ResumableRun",
     "backdate_option",
     "by_option",
-    "catalogue_audio",
     "complain",
     "exit_if_failed",
     "expect_many_records",
@@ -214,27 +210,6 @@ class _Tracebacks(logging.Handler):
 
 
 # --- before a command works -------------------------------------------------------------------------------------------
-
-
-def catalogue_audio(paths: Sequence[Path]) -> "NamedInputs":
-    """Return the audio of recordings that `--catalogue` names.
-
-    Raises
-    ------
-    ParameterError
-        If there is nothing at one of the paths: pages without pictures would look as if that had been wanted.
-    """
-    from sourceprint.inputs import collect
-
-    for path in paths:
-        if not os.path.exists(path):
-            raise ParameterError(
-                f"--catalogue {printable(path)}: there is no such file or folder; name the audio of the recordings"
-            )
-    inputs = collect(paths, fingerprints=False)
-    for refusal in inputs.refusals:
-        complain(f"--catalogue {refusal}")
-    return inputs
 
 
 def terminal_width() -> int:

@@ -129,12 +129,12 @@ class Sound:
 
 
 class CatalogueAudio:
-    """Audio files by the recordings that they may be: by id, title or ISRC in a list, by name, else by digest.
+    """Audio files by the recordings that they may be: by id, title or ISRC in a list, by name, or by digest.
 
     Parameters
     ----------
     items : iterable of Item
-        As `sourceprint.inputs.collect` returns them. Nothing is opened before a recording needs its digest.
+        As `sourceprint.inputs.collect` returns them. Nothing is opened before a recording is looked for.
     """
 
     def __init__(self, items: Iterable[Item]) -> None:
@@ -152,27 +152,26 @@ class CatalogueAudio:
     ) -> dict[str, tuple[Path, ...]]:
         """Return the files that the recording of each match may be of, by its id; of two files of one name, both.
 
+        A file of the recording's digest comes before all files that have its name and another digest.
+
         Parameters
         ----------
         matches : iterable of ResultMatch
         digests : callable
-            Returns the SHA-256 of the audio of recordings by id; asked once a recording has no file by its names.
+            Returns the SHA-256 of the audio of recordings by id.
         """
         found = {}
-        unnamed = []
+        stated = digests() if self._paths else {}
         for match in matches:
             # The second file of a name has a few digits of its digest in its id.
             plain = re.sub(r"-[0-9a-f]{8,}\Z", "", match.recording_id)
             names = {_compared(name or "") for name in (match.recording_id, plain, match.title, match.isrc)}
-            if paths := {path for name in names for path in self._paths.get(name, ())}:
-                found[match.recording_id] = tuple(sorted(paths))
-            else:
-                unnamed.append(match.recording_id)
-        if unnamed and self._paths:
-            stated = digests()
-            for name in unnamed:
-                if (path := self._of_digest(stated.get(name, ""))) is not None:
-                    found[name] = (path,)
+            paths = sorted({path for name in names for path in self._paths.get(name, ())})
+            sha256 = stated.get(match.recording_id, "")
+            if sha256 and sha256 not in map(_digest, paths) and (path := self._of_digest(sha256)) is not None:
+                paths = [path]
+            if paths:
+                found[match.recording_id] = tuple(paths)
         return found
 
     def _of_digest(self, sha256: str) -> Path | None:

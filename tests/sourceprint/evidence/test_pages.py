@@ -36,6 +36,7 @@ from sourceprint.evidence.pages.spectra import Stretch, picture, pooled_cells, s
 from sourceprint.items import Item
 from sourceprint.scans.results import ResultMatch, ScanResult, read_result
 from sourceprint.scans.run_folder import Run
+from sourceprint.signatures import create_key
 from tests.command_line import RATE_HZ, catalogue, music, run, write
 from tests.page_reports import HOSTILE_NAME, HOSTILE_TITLE, ScannedRun, a_run, report_of
 from tests.scan_records import a_failure, a_match, a_passage, a_result, with_track
@@ -303,11 +304,38 @@ def test_audio_of_a_recording_is_found_by_its_digest_where_no_name_is_its_own(
     assert (done.exit_code, f"--catalogue: {said}\n" in done.stderr) == (0, True)
     assert said in (tmp_path / "whole" / "cover.html").read_text("utf-8")
     assert len(list((tmp_path / "whole" / "assets").glob("*-recording.png"))) == 2
+    (music / "01 Song.wav").rename(music / "s2.wav")  # named as another recording, whose audio has another name
+    swapped = run(*words, "--out", tmp_path / "swapped", "--catalogue", music)
+    assert (swapped.exit_code, f"--catalogue: {said}\n" in swapped.stderr) == (0, True)
     (music / "02 Song.wav").unlink()
     part = run(*words, "--out", tmp_path / "part", "--catalogue", music)
     said = "the audio of 1 of 2 recordings was found; not of s2"
     assert (part.exit_code, f"--catalogue: {said}\n" in part.stderr) == (0, True)
     assert said in (tmp_path / "part" / "cover.html").read_text("utf-8")
+
+
+@pytest.mark.parametrize("command", ["report", "evidence", "match"])
+def test_a_list_of_a_catalogue_may_name_audio_from_another_folder(
+    scanned: ScannedRun, tmp_path: Path, command: str
+) -> None:
+    key = create_key(tmp_path / "keys", "tone")[1]
+    sheet = tmp_path / "sheets" / "list.csv"
+    sheet.parent.mkdir()
+    sheet.write_text("Datei,id\ns1.wav,s1\n" + "".join(f"no{k}.wav,no{k}\n" for k in range(7)))
+    name = scanned.result("mix.wav").name
+    words = {
+        "report": ("report", scanned.folder, "--only", name, "--out", tmp_path / "out"),
+        "evidence": ("evidence", scanned.folder, name, "-o", tmp_path / "case.zip", "--sign-with", key),
+        "match": ("match", name, "--report", tmp_path / "out"),
+    }[command]
+    index = scanned.folder.parent / "index" if command == "match" else None
+    refused = run(*words, "--catalogue", sheet, index=index)
+    assert (refused.exit_code, 'or as --columns "HEADING=path" says' in refused.stderr) == (2, True)
+    options = ("--columns", "Datei=path", "--audio-root", scanned.catalogue.parent / "music")
+    done = run(*words, "--catalogue", sheet, *options, index=index)
+    assert (done.exit_code, done.stderr.count("no such file in"), "2 more like these" in done.stderr) == (4, 6, True)
+    if command != "evidence":
+        assert "--catalogue: the audio of 1 of 2 recordings was found; not of s2" in done.stderr
 
 
 @pytest.mark.parametrize(
