@@ -256,6 +256,6 @@ class WritableIndex(OpenIndex):
         Warns
         -----
         InputWarning
-            For columns that were not used.
+            For columns that are ignored.
         """
         return amend_listed(self._folder(), sheet)

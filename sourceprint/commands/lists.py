@@ -176,6 +176,6 @@ def columns(index: Path | None, forget: bool, as_json: bool, quiet: bool) -> Non
     for heading, name in fields.items():
         click.echo(f"{printable(heading)}={name}")
     for heading in kept.ignored:
-        click.echo(f"{printable(heading)} (not used)")
+        click.echo(f"{printable(heading)} (ignored)")
     if not fields and not kept.ignored and not quiet:
         note("no columns are mapped for this index; add does that with --columns")

@@ -18,16 +18,17 @@ from sourceprint.identifiers.isrc import is_valid
 from sourceprint.sheets.delimited import normalised
 from sourceprint.sheets.headings import FIELDS, GENERIC, NAMES, field_named
 from sourceprint.sheets.opened import Sheet
-from sourceprint.text.tables import listed
+from sourceprint.text.tables import first_of, listed
 
-__all__ = ["TAKEN", "ColumnMap", "MatchedColumns", "matched_columns", "named_columns", "read_pairs"]
+__all__ = ["READ", "ColumnMap", "MatchedColumns", "matched_columns", "named_columns", "read_pairs"]
 
-TAKEN = "columns taken"
-"""The note begins so that says which column was taken for what."""
+READ = "columns read"
+"""Start of the note that names each column that is read, with its field."""
 
 _MAX_FILE_BYTES = 1 << 20
 _MAX_PAIRS = 1_000
 _MAX_HEADING = 200
+_MOST_NAMED = 60  # columns in a note; all of any real sheet
 _ALIKE = {
     "share": re.compile(r"share|split|percent|ownership|royalt|%", re.IGNORECASE),
     "title": re.compile(r"titl|\bsong|track ?name|\bname of (the )?(track|song)|titre|t[ií]tulo", re.IGNORECASE),
@@ -128,7 +129,7 @@ class MatchedColumns:
     headings : mapping of str to str
         Its name by field, as the sheet has it.
     notes : tuple of str
-        Sentences on columns matched to fields under foreign names, and on unused columns.
+        Sentences: each column that is read, with its field, and each that is ignored.
     """
 
     positions: Mapping[str, int]
@@ -177,7 +178,7 @@ def named_columns(
     if missing := [choice for choice in needed if not headings.keys() & set(choice)]:
         wanted = ", ".join(" or ".join(names[one][0] for one in choice) for choice in missing)
         raise failure(f"{sheet.name}: no column {wanted}; add it to the first row (found: {listed(sheet.header)})")
-    notes = (f"columns not used: {listed(unknown)}",) if unknown else ()
+    notes = (f"columns ignored: {listed(unknown, most=_MOST_NAMED)}",) if unknown else ()
     return MatchedColumns(positions, headings, notes)
 
 
@@ -245,29 +246,30 @@ def matched_columns(
     """
     found: dict[str, list[tuple[int, int, str]]] = {}
     unused: list[tuple[int, str]] = []
-    idle: list[str] = []
+    ignored: list[tuple[int, str]] = []
     mapped = {normalised(heading) for heading in given.fields}
     aside = {normalised(heading) for heading in given.ignored}
     for position, heading in enumerate(sheet.header):
         key = normalised(heading)
-        if not heading.strip() or key in aside:
+        if not heading.strip():
             continue
         name = given.field_of(heading)
         if name in uses and name is not None:
             found.setdefault(name, []).append((_rank(name, key, key in mapped), position, heading))
-        elif name is None:
+            continue
+        ignored.append((position, f"{printable(heading):.60}"))
+        if name is None and key not in aside:
             unused.append((position, heading))
-        else:
-            idle.append(heading)
     positions: dict[str, int] = {}
     headings: dict[str, str] = {}
-    given_way = []
+    n_given_way = 0
     for name, candidates in found.items():
         best, *others = sorted(candidates)
         for other in others:
             if other[0] == best[0]:
                 raise failure(_double(sheet, best[2], other[2], given))
-            given_way.append(f"{printable(other[2])!r:.60} ({printable(best[2])!r:.60} is taken)")
+            ignored.append((other[1], f"{printable(other[2]):.60} ({printable(best[2])!r:.60} is read)"))
+            n_given_way += 1
         positions[name], headings[name] = best[1], best[2]
     for position, heading in unused:
         if (alike := _looks_like(sheet, position, heading, guarded, set(positions))) is not None:
@@ -279,23 +281,19 @@ def matched_columns(
                 )
             raise failure(f"{sheet.name}: column {shown!r} looks like {alike} and would go unused; {remedy}")
     notes: list[str] = []
-    taken = [
-        f"{printable(heading)!r:.60} for {name}"
-        for name, heading in headings.items()
-        if normalised(heading) not in (normalised(name), normalised(FIELDS[name][0]))
-    ]
-    if taken:
-        notes.append(f"{TAKEN}: {', '.join(taken)}")
-    if unused or given_way:
-        names = [heading for _, heading in unused] + given_way
-        known = ", ".join(uses)
-        remedy = '--columns "HEADING=FIELD" says what one is' if given.by_options else "rename those that are meant"
-        notes.append(f"columns not used: {listed(names)}; known are {known}; {remedy}")
+    plain = {name for name, heading in headings.items() if normalised(heading) in _plain(name)}
+    if ignored or plain != headings.keys():
+        read = [f"{printable(at)!r:.60}{'' if name in plain else f' as {name}'}" for name, at in headings.items()]
+        notes.append(f"{READ}: {', '.join(read) or 'none'}")
+    if ignored:
+        remedy = ""
+        if unused or n_given_way:
+            says = '--columns "HEADING=FIELD" reads one' if given.by_options else "rename one to be read"
+            remedy = f"; {says}; fields here: {', '.join(uses)}"
+        notes.append(f"columns ignored: {first_of([text for _, text in sorted(ignored)], _MOST_NAMED)}{remedy}")
     if absent := given.absent(sheet.header):
         there_not = listed(absent, quoted=True)
         notes.append(f"no column {there_not}, which --columns or --ignore-columns names; write it as the sheet does")
-    if idle:
-        notes.append(f"columns of no use here: {listed(idle)}")
     for name, why in (elsewhere or {}).items():
         if any(given.field_of(heading) == name for heading in sheet.header if heading):
             notes.append(why)
@@ -309,6 +307,11 @@ def _rank(name: str, key: str, is_mapped: bool) -> int:
     if name == "path":
         return next((n for n, one in enumerate(FIELDS[name]) if normalised(one) == key), len(FIELDS[name]))
     return int(key in GENERIC)
+
+
+def _plain(name: str) -> tuple[str, str]:
+    """Return the names, as `normalised`, under which a column states its field itself."""
+    return normalised(name), normalised(FIELDS[name][0])
 
 
 def _double(sheet: Sheet, first: str, second: str, given: ColumnMap) -> str:

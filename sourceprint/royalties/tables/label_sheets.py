@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from fingerprint.errors import RightsError
 from sourceprint.royalties.rights.records import MASTER
 from sourceprint.royalties.tables.columns import columns_by_field
-from sourceprint.sheets.columns import TAKEN, ColumnMap, MatchedColumns, matched_columns
+from sourceprint.sheets.columns import READ, ColumnMap, MatchedColumns, matched_columns
 from sourceprint.sheets.delimited import normalised
 from sourceprint.sheets.headings import FIELDS
 from sourceprint.sheets.opened import Sheet
@@ -86,9 +86,9 @@ def single_columns(sheet: Sheet, given: ColumnMap) -> LabelSheet:
         found,
         positions={columns[name].field: position for name, position in found.positions.items()},
         headings={columns[name].field: heading for name, heading in found.headings.items()},
-        notes=tuple(note for note in found.notes if not note.startswith(TAKEN)),
+        notes=tuple(note for note in found.notes if not note.startswith(READ)),
     )
-    taken = [*(note for note in found.notes if note.startswith(TAKEN)), *taken]
+    taken = [*(note for note in found.notes if note.startswith(READ)), *taken]
     return LabelSheet(matched, right, owner_is_label, tuple(taken))
 
 

@@ -301,7 +301,10 @@ def test_changes_without_audio_are_those_of_the_commands(label: sourceprint.Cata
     amended = changed.amend("s2", title="Two", artists=["Ann", " Ben "], isrc="gb-aye-12-34567", id="S-2")
     assert (amended.id, amended.title, amended.artists, amended.isrc) == ("S-2", "Two", ("Ann", "Ben"), "GBAYE1234567")
     assert changed.amend("S-2", artists="Cid", isrc="") == changed.recording("s2")
-    with pytest.warns(sourceprint.InputWarning, match=r"sheet\.csv: columns not used: mood"):
+    with (
+        pytest.warns(sourceprint.InputWarning, match=r"sheet\.csv: columns read: 'id', 'title'"),
+        pytest.warns(sourceprint.InputWarning, match=r"sheet\.csv: columns ignored: mood"),
+    ):
         assert changed.amend_all(sheet) == 1
     for words in (
         ["tag", "s1", "s2", "--add", "sync", "--add", "label-7"],

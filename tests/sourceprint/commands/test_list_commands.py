@@ -36,7 +36,7 @@ def test_a_column_map_is_kept_with_the_index_shown_and_forgotten(label: Path, tm
     assert run("columns", index=index).stdout == "Name=title\n"
     again = run("add", label / "label.csv", *words[:2], "--json", index=index)
     assert (again.exit_code, json.loads(again.stdout)["unchanged"]) == (0, 2)
-    assert "'Name' for title" in again.stderr
+    assert "'Name' as title" in again.stderr
     run("columns", "--forget", index=index)
     assert json.loads(run("columns", "--json", index=index).stdout) == {"columns": {}, "ignored": []}
     (index / "columns.json").write_text("{}", encoding="utf-8")
@@ -83,7 +83,7 @@ def test_a_column_that_would_be_lost_stops_add_before_anything_is_done(label: Pa
     assert (result.exit_code, (tmp_path / "index").exists()) == (2, False)
     assert "column 'Final titles' looks like a title and would go unused" in result.stderr
     assert run(*words, "--ignore-columns", "Final titles", index=tmp_path / "index").exit_code == 0
-    assert "Final titles (not used)" in run("columns", index=tmp_path / "index").stdout
+    assert "Final titles (ignored)" in run("columns", index=tmp_path / "index").stdout
 
 
 def test_the_callers_own_id_of_a_track_stands_in_every_result(label: Path, tmp_path: Path) -> None:

@@ -508,7 +508,7 @@ def test_unused_columns_are_named(rights: Database, tmp_path: Path) -> None:
         "cover.jpg",
         "old",
     }
-    assert "columns not used: Phone" in [problem.remedy for problem in report.problems]
+    assert "columns ignored: Phone" in [problem.remedy for problem in report.problems]
 
 
 def test_a_manifest_states_the_unit_of_shares_and_the_number_of_rows(rights: Database, tmp_path: Path) -> None:

@@ -65,8 +65,8 @@ def test_the_sheet_of_a_label_goes_through_both_commands(rights: Database, tmp_p
     report = import_rights(rights, [path], tell=told.append)
     assert (report.errors, report.taken) == (0, tuple(told))
     assert told == [
-        "label.csv: columns taken: 'Track Title' for title, 'Artist' for artists, 'Territory' for territories, "
-        "'Owner share %' for share",
+        "label.csv: columns read: 'ISRC', 'Track Title' as title, 'Artist' as artists, 'Label', "
+        "'Territory' as territories, 'Owner share %' as share",
         "label.csv: no column names the right: every share is a share in the recording (Master)",
         "label.csv: no column names the owner: it is the label, from column 'Label'",
     ]
@@ -195,7 +195,7 @@ PUBLISHER = "ISRC,Work Title,Writers,Publisher,Right,Share,Territory\n"
 def test_the_publisher_of_a_sheet_of_works_is_the_party_of_its_shares(rights: Database, tmp_path: Path) -> None:
     path = written(tmp_path, PUBLISHER + "QZAAA2600001,Tonight,Ann,Quay Songs,Mechanical,50,World\n", "sheet.csv")
     report = import_rights(rights, [path], shares="percent")
-    assert "'Publisher' for party" in report.taken[0]
+    assert "'Publisher' as party" in report.taken[0]
     assert shares(rights) == [("work:tonight/ann", "party:quay songs", "MechanicalRight", 500_000, "Worldwide")]
 
 

@@ -12,6 +12,7 @@ from sourceprint.sheets.columns import ColumnMap, MatchedColumns, matched_column
 from sourceprint.sheets.delimited import normalised
 from sourceprint.sheets.headings import FIELDS, NAMES, field_named
 from sourceprint.sheets.opened import Sheet
+from tests.places import ROOT
 
 _EVERY = ("path", "title", "artists", "isrc", "share")
 _GUARDED = frozenset({"share", "title", "isrc", "territories"})
@@ -46,6 +47,12 @@ def test_headings_of_exports_are_known(heading: str, name: str | None) -> None:
     assert field_named(heading) == name
 
 
+def test_the_page_of_headings_has_all_of_them() -> None:
+    page = (ROOT / "docs" / "formats" / "headings.md").read_text(encoding="utf-8")
+    rows = [f"| `{name}` | {', '.join(headings)} |" for name, headings in FIELDS.items()]
+    assert [line for line in page.splitlines() if line.startswith("| `")] == rows
+
+
 def test_a_column_that_the_user_names_and_no_sheet_has_is_named() -> None:
     before = ColumnMap({"Main Act": "artists"})
     given = ColumnMap({"Song  title": "title", "Nope": "isrc"}, ("Gone",)).over(before)
@@ -55,15 +62,18 @@ def test_a_column_that_the_user_names_and_no_sheet_has_is_named() -> None:
     assert not [note for note in matched("File,Title", ColumnMap().over(before)).notes if note.startswith("no column")]
 
 
-def test_what_is_taken_and_what_is_not_used_is_named() -> None:
-    found = matched("File,Song Title,Mood,UPC,isrc")
+def test_every_column_is_named_with_its_fate() -> None:
+    found = matched("File,Song Title,Mood,UPC,isrc,Title,Memo", ColumnMap.of([], ["Memo"]))
     assert found.positions == {"path": 0, "title": 1, "isrc": 4}
     assert found.notes == (
-        "columns taken: 'File' for path, 'Song Title' for title",
-        "columns not used: Mood; known are path, title, artists, isrc, share; "
-        '--columns "HEADING=FIELD" says what one is',
-        "columns of no use here: UPC",
+        "columns read: 'File' as path, 'Song Title' as title, 'isrc'",
+        "columns ignored: Mood, UPC, Title ('Song Title' is read), Memo; "
+        '--columns "HEADING=FIELD" reads one; fields here: path, title, artists, isrc, share',
     )
+    assert matched("path,UPC").notes == ("columns read: 'path'", "columns ignored: UPC")
+    assert matched("path,ISRC").notes == ()
+    many = matched("path," + ",".join(f"c{k}" for k in range(100))).notes[1]
+    assert "c58, c59 and 40 more; --columns" in many
 
 
 @pytest.mark.parametrize(
@@ -101,7 +111,7 @@ def test_the_user_has_the_last_word() -> None:
 def test_a_bare_title_gives_way_and_other_doubles_are_refused() -> None:
     found = matched("path,Title,Track Title")
     assert found.headings["title"] == "Track Title"
-    assert "columns not used: 'Title' ('Track Title' is taken)" in found.notes[1]
+    assert "columns ignored: Title ('Track Title' is read)" in found.notes[1]
     with pytest.raises(ParameterError, match=r"'Track Title' and 'Song Title' mean the same; .*--ignore-columns"):
         matched("path,Track Title,Song Title")
     with pytest.raises(ParameterError, match="two columns 'PATH'; remove one"):
