@@ -18,6 +18,7 @@ spf_files     fingerprint files, written and read; spf_header: the JSON at their
 params        all that two fingerprints must share to be comparable, and the trained projection
 _kernels      inner loops
 disk          the door to the system: files opened, refusals worded
+arguments     arguments of Python callers, checked
 digests       digests, and the JSON that they are taken of
 errors        everything that goes wrong on purpose
 """

@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from fingerprint.arguments import expect_scales
 from fingerprint.audio.stream import open_audio
 from fingerprint.disk import file_digest
 from fingerprint.errors import DecodeError, NotEnoughMusicError, ParameterError, TooShortError, printable
@@ -200,6 +201,8 @@ def fingerprint_signal(
     64
     """
     params = params or Params()
+    if not isinstance(y, np.ndarray) or y.dtype.kind not in "fiu":
+        raise ParameterError(f"y: is of type {type(y).__name__}, must be an array of real numbers [shape=(n,)]")
     if y.ndim != 1 or not np.isfinite(y).all():
         raise ParameterError(f"y has shape {y.shape} or non-finite samples; must be a finite mono signal [shape=(n,)]")
     signal = y.astype(np.float32, copy=False)
@@ -331,8 +334,7 @@ def _parts(
     """Yield fingerprints of up to `part_pieces` pieces each, without a file's sha256, decoder, notes and stream."""
     projection = projection or load_projection()
     check_projection(projection, params)
-    if not scales or min(scales) <= 0:
-        raise ParameterError(f"scales is {scales}; must be one or more positive numbers, such as (1.0,)")
+    expect_scales(scales)
     directions = [projection]
     density = params.reference_density
     if role == "track":

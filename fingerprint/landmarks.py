@@ -132,7 +132,7 @@ def role_of(word: str) -> Role:
     >>> role_of("track"), role_of("reference")
     ('track', 'recording')
     """
-    if word not in _ROLES:
+    if not isinstance(word, str) or word not in _ROLES:
         raise ParameterError(f"role={word!r:.80}: must be 'recording' or 'track'")
     return _ROLES[word]
 

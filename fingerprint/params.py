@@ -22,6 +22,7 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
+from fingerprint.arguments import number, whole_number
 from fingerprint.digests import canonical_json, digest_of
 from fingerprint.disk import refusals
 from fingerprint.errors import ParameterError
@@ -136,6 +137,11 @@ class Params:
         Length of a descriptor.
     projection_digest : str
         SHA-256 of the trained projection.
+
+    Raises
+    ------
+    ParameterError
+        If a number is not finite or not positive; `smooth_frames` and `smooth_bins` may be 0.
     """
 
     algorithm: str = "landmark/1"
@@ -162,6 +168,14 @@ class Params:
     patch_bins: int = 25
     dimension: int = 64
     projection_digest: str = field(default_factory=shipped_digest)
+
+    def __post_init__(self) -> None:
+        for one in fields(self):
+            value = getattr(self, one.name)
+            if one.type is int:
+                whole_number(one.name, value, least=0 if one.name.startswith("smooth_") else 1)
+            elif one.type is float:
+                number(one.name, value, above=0)
 
     @property
     def frames_per_second(self) -> float:

@@ -10,6 +10,7 @@ Times are presentation times, the same in all streams; the length of the track i
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from fingerprint.arguments import expect_scales
 from fingerprint.errors import AudioError, DecodeError, NotEnoughMusicError, TooShortError, printable
 from fingerprint.extract import MOST_STREAMS, audio_stream_count, too_many_streams, track_parts
 from fingerprint.landmarks import Fingerprint
@@ -42,6 +43,11 @@ class TrackStreams:
         Of the file; "" until a part was described.
     duration_seconds : float
         Where the longest stream ends, as far as it was described.
+
+    Raises
+    ------
+    ParameterError
+        If `scales` are no positive numbers.
     """
 
     def __init__(self, path: Path, *, scales: tuple[float, ...]) -> None:
@@ -53,6 +59,7 @@ class TrackStreams:
         self.duration_seconds = 0.0
         self._path = path
         self._scales = scales
+        expect_scales(scales)
 
     def parts(self) -> Iterator[Fingerprint]:
         """Yield the parts of each stream in order of time, stream by stream; `Fingerprint.stream` says which.

@@ -24,6 +24,7 @@ from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Generic, TypeVar
 
+from fingerprint.arguments import whole_number
 from fingerprint.errors import EvidenceError, ParameterError, SourceprintError, printable
 from sourceprint.faults import Fault, contained, fault_of, fault_of_time, log_fault
 from sourceprint.file_limits import most_seconds
@@ -47,11 +48,10 @@ def jobs_for(n_files: int, jobs: int | None) -> int:
     Raises
     ------
     ParameterError
-        If `jobs` is below 1.
+        If `jobs` is no whole number from 1.
     """
-    if jobs is not None and jobs < 1:
-        raise ParameterError(f"jobs={jobs}: must be at least 1")
-    wanted = jobs or min(_processors(), n_files // FILES_PER_WORKER)
+    given = None if jobs is None else whole_number("jobs", jobs, least=1)
+    wanted = given or min(_processors(), n_files // FILES_PER_WORKER)
     return max(1, min(wanted, n_files))
 
 

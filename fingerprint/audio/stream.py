@@ -19,6 +19,7 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
+from fingerprint.arguments import number, whole_number
 from fingerprint.audio.decoders import Decoder
 from fingerprint.audio.downmix import Downmixer
 from fingerprint.audio.sources import MAX_RATE_HZ, AudioInfo
@@ -75,12 +76,12 @@ def open_audio(
         If there is no such file, it may not be read, it is not a regular file (but a folder, pipe, device), it is
         empty, or it holds no audio of a known format within 2-768 kHz and 64 channels.
     ParameterError
-        If `sample_rate` is outside 1-768000 Hz, or a block would hold no sample.
+        If `sample_rate` is outside 1-768000 Hz, a block would hold no sample, or `stream` is no whole number from 0.
     """
-    if not 1 <= sample_rate <= MAX_RATE_HZ:
-        raise ParameterError(f"sample_rate={sample_rate}: must lie within 1-{MAX_RATE_HZ} Hz; 11025 is usual")
-    if not 1 <= block_seconds * sample_rate < float("inf"):
+    sample_rate = whole_number("sample_rate", sample_rate, least=1, most=MAX_RATE_HZ, remedy="11025 Hz is usual")
+    if number("block_seconds", block_seconds, above=0, remedy="30 is usual") * sample_rate < 1:
         raise ParameterError(f"block_seconds={block_seconds}: must hold at least one sample; 30 is usual")
+    stream = whole_number("stream", stream, least=0)
     name = printable(path)
     file = open_regular_file(path, name)
     try:

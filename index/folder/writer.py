@@ -13,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from fingerprint.arguments import whole_number
 from fingerprint.errors import CatalogueError, DuplicateRecordingError, ParameterError, UnknownRecordingError
 from index.folder.compaction import live_landmarks, run_to_rewrite, trees_wanted
 from index.folder.hub_scores import LEAST_RECORDINGS, find_hubs
@@ -56,14 +57,10 @@ class Writer:
         commit_landmarks: int = COMMIT_LANDMARKS,
         exact_limit: int = EXACT_LIMIT,
     ) -> None:
-        if commit_landmarks < 1:
-            raise ParameterError(f"commit_landmarks={commit_landmarks}: must be at least 1")
-        if exact_limit < 0:
-            raise ParameterError(f"exact_limit={exact_limit}: must not be negative")
         self._folder = snapshot.folder
         self._on_commit = on_commit
-        self._commit_landmarks = commit_landmarks
-        self._exact_limit = exact_limit
+        self._commit_landmarks = whole_number("commit_landmarks", commit_landmarks, least=1)
+        self._exact_limit = whole_number("exact_limit", exact_limit, least=0)
         self._lock = WriterLock(self._folder / "lock")
         self._before = snapshot
         self._current: Snapshot | None = None

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from fingerprint.arguments import expect_flags, expect_scales, expect_texts, expect_words, number, whole_number
 from fingerprint.digests import canonical_json, digest_of
 from fingerprint.errors import IndexFormatError, ParameterError
 from fingerprint.landmarks import Fingerprint
@@ -73,7 +74,7 @@ class SearchOptions:
     Raises
     ------
     ParameterError
-        If `max_false_per_1000h` is not positive or not finite, or `near_limit_per_1000h` negative or not finite.
+        If a number is out of range: `max_false_per_1000h`, scales and counts must be positive, the others not negative.
     """
 
     layer: str = RECORDING
@@ -88,14 +89,16 @@ class SearchOptions:
     nprobe: int | None = 16
 
     def __post_init__(self) -> None:
-        if not 0 < self.max_false_per_1000h < float("inf"):
-            raise ParameterError(
-                f"max_false_per_1000h={self.max_false_per_1000h}: must be a number above 0; 1 is usual"
-            )
-        if not 0 <= self.near_limit_per_1000h < float("inf"):
-            raise ParameterError(
-                f"near_limit_per_1000h={self.near_limit_per_1000h}: must be a number from 0; 0 keeps nothing"
-            )
+        limit = number("max_false_per_1000h", self.max_false_per_1000h, above=0, remedy="1 is usual")
+        object.__setattr__(self, "max_false_per_1000h", limit)  # a plain float: it is written into results
+        near = number("near_limit_per_1000h", self.near_limit_per_1000h, remedy="0 keeps nothing")
+        object.__setattr__(self, "near_limit_per_1000h", near)
+        expect_scales(self.scales)
+        for name in ("neighbours", "hypotheses_per_step", "rounds"):
+            whole_number(name, getattr(self, name), least=1)
+        number("max_decoy_seconds", self.max_decoy_seconds)
+        if self.nprobe is not None:
+            whole_number("nprobe", self.nprobe, least=1)
 
     def allowed(self, snapshot: Snapshot) -> NDArray[np.bool_] | None:
         """Return which recordings are looked for, by ordinal; None for all. Errors as `Filter.allowed`."""
@@ -143,6 +146,9 @@ def options_of(
     >>> options_of() == STANDARD, options_of(thorough=True) == THOROUGH
     (True, True)
     """
+    expect_texts(layer=layer)
+    expect_flags(thorough=thorough)
+    expect_words(only=only, exclude=exclude)
     options = replace(THOROUGH if thorough else STANDARD, layer=layer, max_false_per_1000h=max_false_per_1000h)
     return replace(options, which=Filter.parse(only, exclude)) if only or exclude else options
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from unicodedata import normalize
 
+from fingerprint.arguments import expect_flags, expect_texts, expect_words
 from fingerprint.errors import DuplicateRecordingError, ParameterError, SourceprintError
 from index.search.overlaps import Overlap
 from index.storage.snapshot import Snapshot
@@ -73,6 +74,10 @@ def add_one(
     replacing: bool,
 ) -> str:
     """Add one recording, in this process, and return its id; arguments and errors as `Catalogue.add`."""
+    expect_texts(id=recording_id, title=title, isrc=isrc)
+    expect_flags(replace=replacing)
+    names = (artists,) if isinstance(artists, str) else artists
+    expect_words(artists=names, tags=tags)
     if recording_id is None and not isrc and name is None and is_nameless(audio):
         raise ParameterError("id: is missing; audio without a file name needs one, such as id='A-1'")
     if recording_id is not None and not recording_id:
@@ -81,8 +86,8 @@ def add_one(
         item = Item(
             given.path,
             normalize("NFC", recording_id or ""),
-            title,
-            (artists,) if isinstance(artists, str) else tuple(artists),
+            title or "",
+            tuple(names),
             validate(isrc) if isrc else "",
             tags=tuple(tags),
             called=given.called,
@@ -101,6 +106,7 @@ def add_one(
 
 def add_many(index: Path, paths: Sequence[str], *, jobs: int | None, replacing: bool) -> AdditionReport:
     """Add files, folders and lists; arguments and errors as `Catalogue.add_all`."""
+    expect_flags(replace=replacing)
     inputs = collect(paths, reading=list_reading(index))
     addition = Addition(index, jobs=jobs, replacing=replacing)
     with closing(addition.run(inputs)) as outcomes:

@@ -17,6 +17,7 @@ from typing import Any, BinaryIO, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from fingerprint.arguments import expect_texts, whole_number
 from fingerprint.audio.sources import MAX_CHANNELS, MAX_RATE_HZ, MIN_RATE_HZ
 from fingerprint.disk import refusals
 from fingerprint.errors import OutputError, ParameterError, printable
@@ -53,6 +54,7 @@ def audio_item(audio: Audio, *, name: str | None = None, sample_rate: int | None
     OutputError, StorageFullError
         If there is no room for a temporary file.
     """
+    expect_texts(name=name)
     if isinstance(audio, str | os.PathLike):
         path = os.fspath(audio)
         _expect_no_rate(sample_rate, "a path")
@@ -104,17 +106,13 @@ def _name_of(audio: Any) -> str:
 
 def _expect_no_rate(sample_rate: int | None, kind: str) -> None:
     if sample_rate is not None:
-        raise ParameterError(f"sample_rate={sample_rate}: is for arrays; {kind} has its own rate, so leave it out")
+        raise ParameterError(f"sample_rate={sample_rate!r:.40}: is for arrays; {kind} has its own rate; leave it out")
 
 
 def _checked_rate(sample_rate: int | None) -> int:
     if sample_rate is None:
         raise ParameterError("sample_rate: is missing; an array needs its rate in Hz, such as sample_rate=44100")
-    if isinstance(sample_rate, bool) or sample_rate != int(sample_rate):
-        raise ParameterError(f"sample_rate={sample_rate!r:.40}: must be a whole number of Hz")
-    if not MIN_RATE_HZ <= sample_rate <= MAX_RATE_HZ:
-        raise ParameterError(f"sample_rate={sample_rate}: must lie within {MIN_RATE_HZ}-{MAX_RATE_HZ} Hz")
-    return int(sample_rate)
+    return whole_number("sample_rate", sample_rate, least=MIN_RATE_HZ, most=MAX_RATE_HZ, remedy="give the rate in Hz")
 
 
 def _samples(y: NDArray[Any]) -> NDArray[np.float32]:

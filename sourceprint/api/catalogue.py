@@ -8,14 +8,14 @@ changes or removes; a second one is refused. Results are those of the commands, 
 import os
 from collections.abc import Iterator, Sequence
 from datetime import date
-from pathlib import Path
 
+from fingerprint.arguments import expect_flags, path_of
 from fingerprint.errors import ParameterError
-from index.search.match import DEFAULT_FALSE_PER_1000H
+from index.search.match import DEFAULT_FALSE_PER_1000H, options_of
 from index.storage.manifest import RECORDING
 from sourceprint.api.audio import Audio, audio_item
 from sourceprint.api.release_check import check_many
-from sourceprint.api.tracks import Paths, match_one, named_paths, scan_into_run, scan_many, search_settings
+from sourceprint.api.tracks import Paths, match_one, named_paths, scan_into_run, scan_many
 from sourceprint.api.writable_index import WritableIndex
 from sourceprint.gate.verdict import Report
 from sourceprint.scans.results import ScanResult
@@ -100,7 +100,9 @@ class Catalogue(WritableIndex):
         InputWarning
             If some of several audio streams could not be searched.
         """
-        options = search_settings(thorough, max_false_per_1000h, only, exclude, layer)
+        options = options_of(
+            layer=layer, thorough=thorough, max_false_per_1000h=max_false_per_1000h, only=only, exclude=exclude
+        )
         with audio_item(audio, name=name, sample_rate=sample_rate) as item:
             return match_one(self._open(options), item, options)
 
@@ -154,16 +156,20 @@ class Catalogue(WritableIndex):
         InputWarning
             For everything that was named or is in a folder, may be audio and cannot be used.
         """
-        options = search_settings(thorough, max_false_per_1000h, only, exclude, layer)
+        options = options_of(
+            layer=layer, thorough=thorough, max_false_per_1000h=max_false_per_1000h, only=only, exclude=exclude
+        )
         named, snapshot = named_paths(paths), self._open(options)
+        expect_flags(retry_failed=retry_failed)
         if run is None:
             if retry_failed:
                 raise ParameterError("retry_failed=True: applies to a stored scan; give run too")
             return scan_many(snapshot, named, options, jobs=jobs)
+        kept = path_of("run", run)
         search = Search(self.path, options=options, jobs=jobs, permit=self._place)
         asked = {"paths": named, "thorough": thorough, "only": [*only], "exclude": [*exclude], "layer": layer}
         asked |= {"max_false_per_1000h": max_false_per_1000h, "retry_failed": retry_failed, "interface": "python"}
-        return scan_into_run(Session(Path(run), search, arguments=asked, retry_failed=retry_failed), self.path, named)
+        return scan_into_run(Session(kept, search, arguments=asked, retry_failed=retry_failed), self.path, named)
 
     def check(
         self,
@@ -204,5 +210,5 @@ class Catalogue(WritableIndex):
         CatalogueError
             If the index holds no recording, or turns out to be damaged.
         """
-        file = "" if policy is None else os.fspath(policy)
+        file = "" if policy is None or policy == "" else str(path_of("policy", policy))
         return check_many(self._open(), named_paths(paths), policy=file, day=day, fail_on=fail_on, jobs=jobs)

@@ -3,12 +3,12 @@
 import os
 import warnings
 from collections.abc import Sequence
-from pathlib import Path
 
+from fingerprint.arguments import expect_flags, expect_texts, expect_words, path_of
 from fingerprint.errors import ParameterError, printable
 from index.folder.index import Index
 from index.storage.recordings import Recording
-from sourceprint.api.tracks import InputWarning, expect_words, list_columns
+from sourceprint.api.tracks import InputWarning, list_columns
 from sourceprint.catalogue.annotations import change_exclusions, change_tags
 from sourceprint.catalogue.brevity import brevity_remarks
 from sourceprint.catalogue.corrections import correct, correction_of, read_corrections
@@ -18,7 +18,7 @@ __all__ = ["amend_listed", "amend_one", "exclude_ranges", "tag_recordings"]
 
 def tag_recordings(index: Index, ids: Sequence[str], *, added: Sequence[str], removed: Sequence[str]) -> int:
     """Give recordings tags and take tags away; arguments and errors as `Catalogue.tag`."""
-    expect_words(add=added, remove=removed)
+    expect_words(ids=ids, add=added, remove=removed)
     if not ids:
         raise ParameterError("ids: are missing; name the recordings to tag")
     if not added and not removed:
@@ -28,6 +28,8 @@ def tag_recordings(index: Index, ids: Sequence[str], *, added: Sequence[str], re
 
 def exclude_ranges(index: Index, recording_id: str, ranges: Sequence[str | Sequence[int]], *, clear: bool) -> Recording:
     """Exclude ranges of a recording; arguments and errors as `Catalogue.exclude`."""
+    expect_texts(recording_id=recording_id)
+    expect_flags(clear=clear)
     if not ranges and not clear:
         raise ParameterError("nothing to exclude; give ranges, such as '0:00-0:12.5', or clear=True")
     change_exclusions(index, recording_id, ranges, clear=clear)
@@ -49,14 +51,16 @@ def amend_one(
     """Correct one recording; arguments and errors as `Catalogue.amend`."""
     if title is None and artists is None and isrc is None and new_id is None:
         raise ParameterError("nothing to correct; give title, artists, isrc or id")
+    expect_texts(recording_id=recording_id, title=title, isrc=isrc, id=new_id)
     names = (artists,) if isinstance(artists, str) else artists
+    expect_words(artists=() if names is None else names)
     correct(index, [correction_of(recording_id, title=title, artists=names, isrc=isrc, new_id=new_id)])
     return index.snapshot().by_id(recording_id)
 
 
 def amend_listed(index: Index, sheet: str | os.PathLike[str]) -> int:
     """Correct the recordings of a sheet; arguments and errors as `Catalogue.amend_all`."""
-    corrections, notes = read_corrections(Path(sheet), list_columns(index.path))
+    corrections, notes = read_corrections(path_of("sheet", sheet), list_columns(index.path))
     for text in notes:
         warnings.warn(text, InputWarning, stacklevel=3)
     return correct(index, corrections)

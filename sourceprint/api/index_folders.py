@@ -1,8 +1,8 @@
 """Index folders opened and made, as a `Catalogue`: `sourceprint.open` and `sourceprint.create`."""
 
 import os
-from pathlib import Path
 
+from fingerprint.arguments import expect_flags, path_of
 from fingerprint.disk import refusals
 from fingerprint.errors import CatalogueError
 from index.folder.index import Index
@@ -49,7 +49,7 @@ def open(path: str | os.PathLike[str], *, keys: str | os.PathLike[str] | None = 
     ...         len(catalogue)
     0
     """
-    return Catalogue(Path(path), keys=None if keys is None else Path(keys))
+    return Catalogue(path_of("path", path), keys=None if keys is None else path_of("keys", keys))
 
 
 def create(path: str | os.PathLike[str], *, exist_ok: bool = False) -> Catalogue:
@@ -83,7 +83,8 @@ def create(path: str | os.PathLike[str], *, exist_ok: bool = False) -> Catalogue
     ...     "one" in sourceprint.create(f"{folder}/index")
     False
     """
-    place = Path(path)
+    expect_flags(exist_ok=exist_ok)
+    place = path_of("path", path)
     if exist_ok:
         open_or_create(place)
     else:

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from fingerprint.arguments import expect_texts
 from fingerprint.errors import CatalogueError
 from index.folder.index import Index
 from index.search.match import STANDARD, SearchOptions
@@ -84,6 +85,7 @@ class OpenIndex:
         UnknownRecordingError
             If it is not in the catalogue.
         """
+        expect_texts(recording_id=recording_id)
         return self._open().by_id(recording_id)
 
     def info(self) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import closing
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 
 from fingerprint.errors import ParameterError
@@ -25,6 +25,8 @@ def check_many(
     """Check files, folders and lists by the policy in a file ("" for the default); errors as `Catalogue.check`."""
     if fail_on not in FAIL_ON:
         raise ParameterError(f"fail_on={fail_on!r:.40}: must be {' or '.join(map(repr, FAIL_ON))}")
+    if day is not None and (not isinstance(day, date) or isinstance(day, datetime)):
+        raise ParameterError(f"day={day!r:.40}: must be a datetime.date, such as date(2026, 12, 31)")
     rules = load_policy(Path(policy)) if policy else default_policy()
     folders = Folders()
     inputs = named_files(paths, folders=folders, reading=list_reading(snapshot.folder, only_paths=True))

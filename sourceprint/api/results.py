@@ -1,8 +1,8 @@
 """Results that were kept, read again: the folder of a run, or a file that `match --jsonl` printed."""
 
 import os
-from pathlib import Path
 
+from fingerprint.arguments import path_of
 from sourceprint.scans.results import ScanResult
 from sourceprint.scans.run_folder import results_of
 
@@ -33,4 +33,4 @@ def read_results(place: str | os.PathLike[str]) -> tuple[ScanResult, ...]:
     ...
     fingerprint.errors.EvidenceError: nowhere: there is no such run or file; name the folder of a scan, or a file ...
     """
-    return results_of(Path(place))
+    return results_of(path_of("place", place))

@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from fingerprint.errors import AudioError, DecodeError, NotEnoughMusicError, ParameterError, TooShortError
 from fingerprint.streams import notes_on_unsearched
-from index.search.match import SearchOptions, options_of
+from index.search.match import SearchOptions
 from index.storage.snapshot import Snapshot
 from sourceprint.catalogue.column_settings import remembered_columns
 from sourceprint.inputs import collect
@@ -27,14 +27,12 @@ __all__ = [
     "AUDIO_ERRORS",
     "InputWarning",
     "Paths",
-    "expect_words",
     "list_columns",
     "list_reading",
     "match_one",
     "named_paths",
     "scan_into_run",
     "scan_many",
-    "search_settings",
 ]
 
 Paths: TypeAlias = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
@@ -98,29 +96,6 @@ def scan_into_run(session: Session, index: Path, paths: Sequence[str]) -> Iterat
         _warn_of(late)
 
 
-def search_settings(
-    thorough: bool, max_false_per_1000h: float, only: Sequence[str], exclude: Sequence[str], layer: str
-) -> SearchOptions:
-    """Return the settings of a search; errors as `expect_words`, and those of the settings."""
-    expect_words(only=only, exclude=exclude)
-    return options_of(
-        layer=layer, thorough=thorough, max_false_per_1000h=max_false_per_1000h, only=only, exclude=exclude
-    )
-
-
-def expect_words(**arguments: Sequence[str]) -> None:
-    """Refuse a single word in place of a list of words, as it would be taken for a list of letters.
-
-    Raises
-    ------
-    ParameterError
-        If an argument is a text.
-    """
-    for name, words in arguments.items():
-        if isinstance(words, str):
-            raise ParameterError(f"{name}={words!r:.80}: must be a list of words; give [{words!r:.80}]")
-
-
 def named_paths(paths: Paths) -> list[str]:
     """Return paths as texts; one that is given alone counts as a list of one.
 
@@ -129,7 +104,7 @@ def named_paths(paths: Paths) -> list[str]:
     ParameterError
         If one of them is no path.
     """
-    named = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
+    named = list(paths) if isinstance(paths, Iterable) and not isinstance(paths, str | os.PathLike) else [paths]
     for path in named:
         if not isinstance(path, str | os.PathLike):
             raise ParameterError(

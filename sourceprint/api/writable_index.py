@@ -6,6 +6,7 @@ One writer at a time, in any thread or process; a second one is refused.
 import os
 from collections.abc import Sequence
 
+from fingerprint.arguments import expect_words
 from index.storage.recordings import Recording
 from sourceprint.api.additions import AdditionReport, add_many, add_one
 from sourceprint.api.audio import Audio
@@ -136,6 +137,7 @@ class WritableIndex(OpenIndex):
         IndexLockedError, StorageFullError
             If another writer is at work, or the disk is full.
         """
+        expect_words(ids=ids)
         return remove_recordings(self._folder(), ids)
 
     def tag(self, *ids: str, add: Sequence[str] = (), remove: Sequence[str] = ()) -> int:

@@ -49,7 +49,7 @@ def to_dataframe(results: ScanResult | Iterable[ScanResult]) -> "pandas.DataFram
 
     from sourceprint.exports.parquet import passage_table
 
-    batch = [results] if isinstance(results, ScanResult) else list(results)
+    batch = list(results) if isinstance(results, Iterable) and not isinstance(results, ScanResult) else [results]
     for one in batch:
         if not isinstance(one, ScanResult):
             raise ParameterError(

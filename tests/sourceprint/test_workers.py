@@ -221,7 +221,7 @@ def test_how_many_processes() -> None:
     assert jobs_for(3, 8) == 3
     assert jobs_for(100, 2) == 2
     assert 1 <= jobs_for(10_000, None) <= (os.cpu_count() or 1)
-    with pytest.raises(ValueError, match="jobs=0: must be at least 1"):
+    with pytest.raises(ValueError, match="jobs=0: must be a whole number of at least 1"):
         jobs_for(5, 0)
 
 

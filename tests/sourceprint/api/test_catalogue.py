@@ -175,7 +175,7 @@ def test_samples_are_those_of_a_wav_file_of_floats(label: sourceprint.Catalogue,
     ("audio", "rate", "message"),
     [
         (np.zeros(9), None, "sample_rate: is missing"),
-        (np.zeros(9), 10, "sample_rate=10: must lie within 2000-768000 Hz"),
+        (np.zeros(9), 10, "sample_rate=10: must be a whole number within 2000-768000; give the rate in Hz"),
         (np.zeros(9), 44100.5, "sample_rate=44100.5: must be a whole number"),
         (np.zeros(9, np.int16), 44100, "dtype int16, must be floats of full scale 1.0; of 16 bits, give y / 32768"),
         (np.zeros((2, 3, 4)), 44100, r"shape \(2, 3, 4\), must be \(n,\)"),
