@@ -230,9 +230,19 @@ statement = Table(
     *_texts("period_label"),
     *_fixed(10, "period_start", "period_end", "issued_on"),
     *_fixed(20, "issued_at"),
-    *_texts("issued_by", "document"),  # canonical JSON of the statement
+    *_texts("issued_by", "document"),  # canonical JSON of the statement; "" where it is in parts
     *_fixed(71, "digest"),
     Index("ix_statement_licensee_period_start", "licensee", "period_start"),
+)
+# The canonical JSON of a statement in compressed pieces, in order of field and row.
+statement_part = Table(
+    "statement_part",
+    metadata,
+    _number(),
+    Column("statement_row", _Big, nullable=False),
+    *_texts("field"),
+    Column("content", LargeBinary, nullable=False),
+    Index("ix_statement_part_statement_row_field", "statement_row", "field"),
 )
 # Derived from the other tables, so that later statements need not compute it again; made anew where missing.
 statement_mark = Table(

@@ -4,35 +4,41 @@ A statement's files can be written from it again, byte for byte. As text: the li
 and one statement on one screen: amounts owed by payee, unpaid amounts with the reason, and the proof of the sums.
 """
 
+import hashlib
+import zlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
     LargeBinary,
-    Text,
-    bindparam,
     cast,
     func,
     insert,
     literal_column,
     select,
+    update,
 )
 
 from fingerprint.errors import UnknownRightsError, printable
 from sourceprint.royalties.deals.volumes import steps_text
 from sourceprint.royalties.money import ZERO, Amount, shown_decimals, sum_of
 from sourceprint.royalties.periods import Period
+from sourceprint.royalties.rights.chain.entries import unpacked
 from sourceprint.royalties.rights.database import Database
+from sourceprint.royalties.rights.schema import in_order, statement_part
 from sourceprint.royalties.rights.schema import statement as statement_table
 from sourceprint.royalties.statements.amounts.lines import KINDS
 from sourceprint.royalties.statements.files.statement_json import (
+    DIGEST,
     CarriedOn,
-    bytes_and_digest,
-    parse_carried,
+    carried_of,
+    digest_piece,
     parse_statement,
+    pieces_of,
+    statement_digest,
 )
 from sourceprint.royalties.statements.statement import Statement
 from sourceprint.royalties.uses.ledger import current_uses
@@ -45,7 +51,7 @@ __all__ = [
     "StatementEntry",
     "StatementHead",
     "carried_from",
-    "document_bytes",
+    "document_of",
     "heads_of",
     "keep_statement",
     "list_statements",
@@ -58,6 +64,7 @@ __all__ = [
     "unreported_tracks",
 ]
 
+_ROW = statement_table.c
 _UTF_8: ColumnElement[str] = literal_column("'UTF8'")
 _SHOWN_TRACKS = 10
 _SHOWN_DIGEST = len("sha256:") + 12
@@ -107,14 +114,13 @@ def load_statement(database: Database, statement_id: str) -> Statement:
         If the row was changed since it was kept.
     """
     with database.reading() as connection:
-        query = select(document_bytes(connection)).where(statement_table.c.id == statement_id)
-        document = connection.scalar(query)
-    if document is None:
-        raise UnknownRightsError(
-            f"statement {printable(statement_id)!r:.120}: was not issued from this database; `sourceprint "
-            "statements` lists those that were"
-        )
-    return parse_statement(document)
+        row_id = connection.scalar(select(_ROW.row_id).where(_ROW.id == statement_id))
+        if row_id is not None:
+            return statement_at(connection, row_id)
+    raise UnknownRightsError(
+        f"statement {printable(statement_id)!r:.120}: was not issued from this database; `sourceprint statements` "
+        "lists those that were"
+    )
 
 
 def list_statements(database: Database, licensee: str = "") -> list[StatementEntry]:
@@ -180,8 +186,7 @@ def statements_of(connection: Connection, licensee: str) -> list[Statement]:
 
 def statement_at(connection: Connection, row_id: int) -> Statement:
     """Return the statement in a row that `heads_of` named."""
-    query = select(document_bytes(connection)).where(statement_table.c.row_id == row_id)
-    return parse_statement(connection.execute(query).scalar_one())
+    return parse_statement(document_of(connection, row_id))
 
 
 def statement_of_period(connection: Connection, licensee: str, period: Period) -> Statement | None:
@@ -198,14 +203,15 @@ def statement_of_period(connection: Connection, licensee: str, period: Period) -
 
 def carried_from(connection: Connection, row_id: int) -> CarriedOn:
     """Return the balances and other values that later statements carry on, from the row of a `StatementHead`."""
-    query = select(document_bytes(connection), statement_table.c.digest).where(statement_table.c.row_id == row_id)
-    document, digest = connection.execute(query).one()
-    return parse_carried(document, digest)
+    digest = connection.execute(select(_ROW.digest).where(_ROW.row_id == row_id)).scalar_one()
+    if (carried := carried_of(_pieces(connection, row_id), digest)) is not None:
+        return carried
+    one = statement_at(connection, row_id)  # from before there were parts, or damaged: that is refused
+    return CarriedOn(one.parties, one.balances, one.advances, one.licences, statement_digest(one))
 
 
 def keep_statement(connection: Connection, statement: Statement, issued_by: str, issued_at: str) -> int:
     """Enter a statement and return its row; when, in UTC, is as `sourceprint.royalties.rights.database.timestamp`."""
-    document, digest = bytes_and_digest(statement)
     values = {
         "id": statement.id,
         "licensee": statement.licensee.id,
@@ -216,32 +222,48 @@ def keep_statement(connection: Connection, statement: Statement, issued_by: str,
         "issued_on": statement.issued_on,
         "issued_at": issued_at,
         "issued_by": issued_by,
-        "digest": digest,
+        "document": "",
+        "digest": "",
     }
-    # As parameters, not as values of the query: those would stay in SQLAlchemy's cache of queries.
-    entry = insert(statement_table).values(
-        document=_text_of(connection, bindparam("document_bytes", type_=LargeBinary)),
-        **{name: bindparam(f"{name}_") for name in values},
-    )
-    named = {f"{name}_": value for name, value in values.items()}
-    connection.execute(entry, {**named, "document_bytes": document})
-    query = select(statement_table.c.row_id).where(statement_table.c.id == statement.id)
-    return int(connection.execute(query).scalar_one())
+    connection.execute(insert(statement_table), values)
+    row_id = connection.execute(select(_ROW.row_id).where(_ROW.id == statement.id)).scalar_one()
+    digest = hashlib.sha256()
+    for name, piece in pieces_of(statement):
+        digest.update(piece)
+        _keep_part(connection, row_id, name, piece)
+    _keep_part(connection, row_id, DIGEST, digest_piece(digest))
+    stated = {"digest": f"sha256:{digest.hexdigest()}"}
+    connection.execute(update(statement_table).where(_ROW.row_id == row_id), stated)
+    return int(row_id)
 
 
-def document_bytes(connection: Connection) -> ColumnElement[bytes]:
+def _keep_part(connection: Connection, row_id: int, field: str, piece: bytes) -> None:
+    content = zlib.compress(piece, 1)
+    connection.execute(insert(statement_part), {"statement_row": row_id, "field": field, "content": content})
+
+
+def document_of(connection: Connection, row_id: int) -> bytes | bytearray:
+    """Return the JSON of a statement from its row, as it was kept; damage shows in its digest."""
+    document = bytearray()
+    for _, piece in _pieces(connection, row_id):
+        document += piece
+    return document or connection.execute(select(_as_bytes(connection)).where(_ROW.row_id == row_id)).scalar_one()
+
+
+def _pieces(connection: Connection, row_id: int) -> Iterator[tuple[str, bytes]]:
+    """Yield the kept pieces of a statement with their fields; none of one from before there were any."""
+    part = statement_part.c
+    query = select(part.field, part.content).where(part.statement_row == row_id)
+    query = query.order_by(in_order(connection, part.field), part.row_id).execution_options(yield_per=1)
+    for field, content in connection.execute(query):
+        yield field, b"".join(unpacked(content))
+
+
+def _as_bytes(connection: Connection) -> ColumnElement[bytes]:
     """Return the column of statements' documents as bytes in UTF-8: as a text of Python it would be twice as long."""
-    column = statement_table.c.document
     if connection.dialect.name == "postgresql":
-        return func.convert_to(column, _UTF_8, type_=LargeBinary)
-    return cast(column, LargeBinary)
-
-
-def _text_of(connection: Connection, document: ColumnElement[bytes]) -> ColumnElement[str]:
-    """Return bytes in UTF-8 as a text of the database."""
-    if connection.dialect.name == "postgresql":
-        return func.convert_from(document, _UTF_8, type_=Text)
-    return cast(document, Text)
+        return func.convert_to(_ROW.document, _UTF_8, type_=LargeBinary)
+    return cast(_ROW.document, LargeBinary)
 
 
 def statement_text(statement: Statement) -> str:

@@ -24,7 +24,7 @@ from sourceprint.royalties.statements.files.statement_json import (
     statement_to_json,
 )
 from sourceprint.royalties.statements.issue import recompute_statement
-from sourceprint.royalties.statements.register import document_bytes
+from sourceprint.royalties.statements.register import document_of
 from sourceprint.royalties.statements.statement import Statement
 
 __all__ = ["compare_with_database"]
@@ -160,13 +160,11 @@ def _short(value: object) -> str:
 
 def _differences(connection: Connection, statement: Statement) -> Iterator[str]:
     table = statement_table.c
-    row = connection.execute(
-        select(table.row_id, document_bytes(connection).label("document"), table.digest).where(table.id == statement.id)
-    ).one_or_none()
+    row = connection.execute(select(table.row_id, table.digest).where(table.id == statement.id)).one_or_none()
     if row is None:
         yield "is not on file: it was not issued from this database, or was taken out of it"
         return
-    if row.document != statement_bytes(statement):
+    if document_of(connection, row.row_id) != statement_bytes(statement):
         yield f"is on file with another content: with digest {row.digest}, not {statement_digest(statement)}"
     if statement.inputs is None:
         return

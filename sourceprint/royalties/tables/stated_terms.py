@@ -10,7 +10,8 @@ from typing import Any
 from sqlalchemy import Connection, or_, select
 
 from fingerprint.errors import printable
-from sourceprint.royalties.rights.schema import licence, statement
+from sourceprint.royalties.rights.chain.entries import unpacked
+from sourceprint.royalties.rights.schema import licence, statement, statement_part
 from sourceprint.royalties.tables.staging import Staging
 
 __all__ = ["keep_stated_terms"]
@@ -45,16 +46,19 @@ def keep_stated_terms(staging: Staging, connection: Connection) -> None:
 def _issued_under(connection: Connection, licence_id: str, licensee: str) -> tuple[str, str] | None:
     """Return the id and the last day of the latest statement that names any version of a licence."""
     digests = connection.scalars(select(licence.c.digest).where(licence.c.id == licence_id).distinct()).all()
-    row = connection.execute(
-        select(statement.c.id, statement.c.period_end)
-        .where(
-            statement.c.licensee == licensee,
-            or_(*(statement.c.document.contains(digest) for digest in sorted(digests))),
-        )
+    named = or_(*(statement.c.document.contains(digest) for digest in sorted(digests)))
+    part = statement_part.c
+    query = (
+        select(statement.c.id, statement.c.period_end, named, part.content)
+        .join(statement_part, (part.statement_row == statement.c.row_id) & (part.field == "licences"), isouter=True)
+        .where(statement.c.licensee == licensee)
         .order_by(statement.c.period_end.desc())
-        .limit(1)
-    ).first()
-    return None if row is None else (row.id, row.period_end)
+    )
+    for statement_id, last_day, is_named, content in connection.execute(query):
+        licences = b"".join(unpacked(content)) if content else b""
+        if is_named or any(digest.encode() in licences for digest in digests):
+            return statement_id, last_day
+    return None
 
 
 def _changed(before: dict[str, Any], after: dict[str, Any], last_day: str) -> list[str]:

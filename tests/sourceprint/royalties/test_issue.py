@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import zlib
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
@@ -11,13 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select, update
 
-from fingerprint.errors import ParameterError, StatementError, UnknownRightsError
+from fingerprint.errors import ParameterError, StatementError, UnknownRightsError, VerificationError
 from sourceprint.royalties.periods import Period
+from sourceprint.royalties.rights.chain.verification import verify_chain
 from sourceprint.royalties.rights.database import Database
 from sourceprint.royalties.rights.rights import Rights
 from sourceprint.royalties.rights.schema import statement as statement_table
+from sourceprint.royalties.rights.schema import statement_part
 from sourceprint.royalties.statements.amounts.exchange import Rates
 from sourceprint.royalties.statements.files.folder import statement_files
 from sourceprint.royalties.statements.files.statement_json import parse_statement, statement_bytes, statement_digest
@@ -112,6 +115,36 @@ def test_a_statement_is_issued_and_kept_to_the_byte(attributed: Database) -> Non
         statement_digest(statement),
     )
     assert list_statements(attributed, "P-OTHER") == []
+
+
+def test_a_statement_that_an_earlier_version_kept_as_one_text_is_read(attributed: Database) -> None:
+    statement, next_one = issue(attributed), issue(attributed, Q4, draft=True)
+    with attributed._engine.begin() as connection:
+        assert connection.scalar(select(statement_table.c.document)) == ""
+        connection.execute(delete(statement_part))
+        connection.execute(update(statement_table).values(document=statement_bytes(statement).decode()))
+    assert load_statement(attributed, statement.id) == statement
+    assert issue(attributed, Q4, draft=True) == next_one
+
+
+def test_a_damaged_part_of_a_statement_is_refused_and_named(attributed: Database) -> None:
+    statement = issue(attributed)
+
+    def damage(field: str, content: bytes) -> None:
+        with attributed._engine.begin() as connection:
+            connection.execute(update(statement_part).where(statement_part.c.field == field).values(content=content))
+
+    damage("balances", zlib.compress(b',"balances":[]'))
+    with pytest.raises(VerificationError, match="altered after it was written"):
+        load_statement(attributed, statement.id)
+    with pytest.raises(VerificationError, match="altered after it was written"):
+        issue(attributed, Q4, draft=True)
+    with attributed.reading() as connection:
+        (problem,) = verify_chain(connection).problems
+    assert (problem.table, problem.id) == ("statement_part", "1 balances")
+    damage("lines", b"no zlib")
+    with pytest.raises(StatementError, match="not JSON"):
+        load_statement(attributed, statement.id)
 
 
 def test_issuing_the_same_again_returns_the_stored_statement(attributed: Database) -> None:

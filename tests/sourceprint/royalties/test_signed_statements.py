@@ -7,6 +7,7 @@ import html
 import json
 import shutil
 import sqlite3
+import zlib
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -22,11 +23,11 @@ from sourceprint.royalties.periods import Period
 from sourceprint.royalties.rights.chain import Head, begin_chain, chain_head
 from sourceprint.royalties.rights.chain.verification import HeldHead
 from sourceprint.royalties.rights.database import Database
-from sourceprint.royalties.rights.schema import chain_entry, statement_mark, use, use_event
+from sourceprint.royalties.rights.schema import chain_entry, statement_mark, statement_part, use, use_event
 from sourceprint.royalties.rights.schema import statement as statement_table
 from sourceprint.royalties.statements.audit import full_audit
 from sourceprint.royalties.statements.files.folder import SUMS, write_statement
-from sourceprint.royalties.statements.files.statement_json import statement_bytes, statement_digest
+from sourceprint.royalties.statements.files.statement_json import pieces_of, statement_bytes, statement_digest
 from sourceprint.royalties.statements.issue import issue_statement, recompute_statement
 from sourceprint.royalties.statements.register import load_statement, statement_text
 from sourceprint.royalties.statements.statement import Statement
@@ -414,11 +415,20 @@ def test_a_statement_is_computed_again_as_of_its_issue(attributed: Database, tmp
     line = replace(statement.lines[0], usages=statement.lines[0].usages + 1)
     forged = replace(statement, lines=(line, *statement.lines[1:]))
     with attributed._engine.begin() as connection:
-        row = {"document": statement_bytes(forged).decode(), "digest": statement_digest(forged)}
-        connection.execute(update(statement_table).where(statement_table.c.id == statement.id).values(row))
+        pieces = dict(pieces_of(forged))
+        for field in ("lines", "digest"):
+            content = zlib.compress(pieces.get(field, f',"digest":"{statement_digest(forged)}"'.encode()))
+            part = update(statement_part).where(statement_part.c.field == field, statement_part.c.statement_row == 1)
+            connection.execute(part.values(content=content))
+        row = update(statement_table).where(statement_table.c.id == statement.id)
+        connection.execute(row.values(digest=statement_digest(forged)))
     write_statement(forged, tmp_path / "forged", ("json",), key=KEY)
     found = told(tmp_path / "forged", KEY, database=attributed)
-    assert [one.rpartition(": lines")[2] for one in found][1:] == [
+    changed = [one for one in found if "was changed" in one]
+    assert [one.partition("entry ")[2].partition(":")[2].split(" (row")[0] for one in changed] == [
+        f" statement {statement.id}", " statement_part 1 lines", " statement_part 1 digest",
+    ]  # fmt: skip
+    assert [one.rpartition(": lines")[2] for one in found if one not in changed] == [
         ", P-R1, payable, Master, Worldwide, R1, LIC-1, usages: is 2, and computed again from the database 1"
     ]
 

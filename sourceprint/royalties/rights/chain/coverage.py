@@ -2,7 +2,8 @@
 
 An entry is of one kind and covers a range of numbers in the first table of that kind. A revision covers the records
 that it made and those that it ended. An attribution covers its uses, its scans and their tracks, and the uses that it
-superseded. A row that ends is covered twice: as made, without the column that ends it, and as ended.
+superseded. A statement covers its parts. A row that ends is covered twice: as made, without the column that ends it,
+and as ended.
 """
 
 import codecs
@@ -34,6 +35,7 @@ from sourceprint.royalties.rights.schema import (
     scan,
     scanned_track,
     statement,
+    statement_part,
     usage_report,
     use,
     use_event,
@@ -85,7 +87,10 @@ COVERED: dict[str, tuple[CoveredPart, ...]] = {
     ),
     "usage": (CoveredPart(usage_report, usage_report.c.id),),
     "decision": (CoveredPart(use_event, use_event.c.id),),
-    "statement": (CoveredPart(statement, statement.c.row_id),),
+    "statement": (
+        CoveredPart(statement, statement.c.row_id),
+        CoveredPart(statement_part, statement_part.c.statement_row),
+    ),
     "person": (CoveredPart(person, person.c.id),),
 }
 """Covered rows by kind of entry: the table that numbers the kind, then the tables that belong to its rows."""
@@ -145,7 +150,7 @@ def covered_rows(
         names = [name for name in names if name not in _ENDS]
     names.sort()  # as canonical JSON has them
     columns = [part.table.c[name] for name in names]
-    is_long = not _LONG.isdisjoint(columns)
+    is_long = part.table is statement_part or not _LONG.isdisjoint(columns)
     query = select(*(_in_utf8(connection, one) if one in _LONG else one for one in columns)).order_by(part.owner, key)
     query = query.where(part.owner.is_not(None) if between is None else part.owner.between(*between))
     at_owner, at_key, at_label = names.index(part.owner.name), names.index(key.name), names.index(label or key.name)
@@ -201,7 +206,7 @@ def _digest(value: list[Any]) -> str:
     held = value[-1]
     if _PLAIN.issuperset(map(type, held.values())):
         data = _encoded(value)
-    else:  # bytes or a broken number, which this program never wrote
+    else:  # a part of a statement; or bytes or a broken number, which this program never wrote
         data = repr(value).encode("utf-8", "backslashreplace")
     return hashlib.sha256(data).hexdigest()
 
@@ -211,7 +216,7 @@ def _digest_of_long(value: list[Any]) -> str:
     table, ended, held = value
     document, others = held.get("document"), {**held, "document": ""}
     if document is None or not _PLAIN.issuperset(map(type, others.values())):
-        return _digest(value)  # of no row that this program wrote
+        return _digest(value)  # of a part of a statement, or of no row that this program wrote
     start, end = _encoded([table, ended, others]).split(b'"document":""')
     digest = hashlib.sha256(start + b'"document":"')
     decoder = codecs.getincrementaldecoder("utf-8")()

@@ -27,6 +27,7 @@ _ENTRIES_AT_ONCE = 20
 _ABOUT = {
     "attribution": ("licensee", "made_at"),
     "scanned_track": ("licensee", "track_name"),
+    "statement_part": ("statement_row", "field"),
     "usage_report": ("licensee", "period_label", "version"),
 }
 """Columns that name the subject of a row without an id."""

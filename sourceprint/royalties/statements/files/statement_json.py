@@ -21,6 +21,8 @@ Canonical is UTF-8 with sorted keys, no white space and one newline at the end: 
 Statements of schema 1 are read too (`statement_v1`), and written again as they were.
 """
 
+import hashlib
+from collections.abc import Iterable, Iterator
 from dataclasses import MISSING, dataclass, fields
 from fractions import Fraction
 from typing import Any, get_type_hints
@@ -42,10 +44,12 @@ from sourceprint.signatures import PublicKey
 from sourceprint.transparency import Checkpoint
 
 __all__ = [
+    "DIGEST",
     "CarriedOn",
-    "bytes_and_digest",
-    "parse_carried",
+    "carried_of",
+    "digest_piece",
     "parse_statement",
+    "pieces_of",
     "plain",
     "statement_bytes",
     "statement_digest",
@@ -53,6 +57,8 @@ __all__ = [
     "statement_to_json",
 ]
 
+DIGEST = "digest"
+_PIECE_BYTES = 1 << 18
 _DAMAGE = (LookupError, TypeError, ValueError, ArithmeticError, AttributeError, ParameterError)
 _TYPES = get_type_hints(Statement, include_extras=True)
 _FIELDS = [one for one in fields(Statement) if one.name not in ("uses", "document")]
@@ -84,7 +90,8 @@ class CarriedOn:
 
 def statement_to_json(statement: Statement) -> dict[str, Any]:
     """Return a statement as plain JSON types, without `digest`; `statement_from_json` is the inverse."""
-    value: dict[str, Any] = strict_json(bytes(_encoded(statement)[0]))
+    value: dict[str, Any] = strict_json(statement_bytes(statement))
+    del value[DIGEST]
     return value
 
 
@@ -132,7 +139,10 @@ def statement_digest(statement: Statement) -> str:
     """Return "sha256:" and the digest of a statement: of its canonical JSON without the field `digest`."""
     if statement.document:
         return str(strict_json(statement.document)["digest"])
-    return digest_of(_encoded(statement)[0])
+    digest = hashlib.sha256()
+    for _, piece in pieces_of(statement):
+        digest.update(piece)
+    return f"sha256:{digest.hexdigest()}"
 
 
 def statement_bytes(statement: Statement) -> bytes:
@@ -143,20 +153,49 @@ def statement_bytes(statement: Statement) -> bytes:
     StatementError
         If a text in it is no Unicode, and so cannot be written.
     """
-    return bytes(bytes_and_digest(statement)[0])
-
-
-def bytes_and_digest(statement: Statement) -> tuple[bytes | bytearray, str]:
-    """Return `statement_bytes` and `statement_digest` of a statement, which is encoded once, and not copied."""
     if statement.document:
-        return statement.document, statement_digest(statement)
-    encoded, place = _encoded(statement)
-    digest = digest_of(encoded)
-    encoded[place:place] = f',"digest":"{digest}"'.encode()
-    return encoded, digest
+        return statement.document
+    pieces, digest, place = [], hashlib.sha256(), 0
+    for name, piece in pieces_of(statement):
+        digest.update(piece)
+        pieces.append(piece)
+        place += name < DIGEST
+    return b"".join([*pieces[:place], digest_piece(digest), *pieces[place:]])
 
 
-def parse_statement(data: bytes) -> Statement:
+def pieces_of(statement: Statement) -> Iterator[tuple[str, bytes]]:
+    """Yield the canonical JSON of a statement of this schema without `digest`, in pieces with the name of their field.
+
+    No second copy of all lines is ever in memory.
+    """
+    try:
+        for name in _IN_ORDER:
+            value = SCHEMA if name == "schema" else getattr(statement, name)
+            if name in _DEFAULTS and value == _DEFAULTS[name]:
+                continue
+            piece = bytearray(f'{"{" if name == _IN_ORDER[0] else ","}"{name}":'.encode())
+            if isinstance(value, tuple):
+                encode = use_bytes if name == "uses" else _record_bytes
+                for number, one in enumerate(value):
+                    piece += b"," if number else b"["
+                    piece += encode(one)
+                    if len(piece) > _PIECE_BYTES:
+                        yield name, bytes(piece)
+                        piece.clear()
+                piece += b"]" if value else b"[]"
+            else:
+                piece += _record_bytes(value)
+            yield name, bytes(piece) + (b"}\n" if name == _IN_ORDER[-1] else b"")
+    except UnicodeEncodeError as error:
+        raise _no_unicode(error) from error
+
+
+def digest_piece(digest: "hashlib._Hash") -> bytes:
+    """Return the piece with the digest of all others, which goes where `DIGEST` comes in order of name."""
+    return f',"{DIGEST}":"sha256:{digest.hexdigest()}"'.encode()
+
+
+def parse_statement(data: bytes | bytearray) -> Statement:
     """Return the statement that `statement_bytes` wrote, every byte of it checked.
 
     Raises
@@ -168,12 +207,12 @@ def parse_statement(data: bytes) -> Statement:
     """
     try:
         statement = _statement(_DECODER.decode(data))
-        if bytes_and_digest(statement)[0] == data:
+        if _is_written_as(statement, data):
             return statement
     except (*_DAMAGE, RightsError, RecursionError):
         pass  # the code below names the fault
     try:
-        value = strict_json(data)
+        value = strict_json(bytes(data))
     except ParameterError as error:
         raise StatementError(f"statement: not JSON in UTF-8 ({error}); name a statement.json") from error
     statement = statement_from_json(value)
@@ -184,7 +223,7 @@ def parse_statement(data: bytes) -> Statement:
             f"statement {printable(statement.id)}: its digest is {printable(stated)!r:.80}, its content has {found}; "
             "it was altered after it was written: take the file as it was written"
         )
-    if bytes_and_digest(statement)[0] != data:
+    if not _is_written_as(statement, data):
         raise VerificationError(
             f"statement {printable(statement.id)}: the digest holds, the bytes are not those of Sourceprint (fields "
             "unknown to this version, or another layout); take the file as it was written"
@@ -192,28 +231,36 @@ def parse_statement(data: bytes) -> Statement:
     return statement
 
 
-def parse_carried(data: bytes, digest: str) -> CarriedOn:
-    """Return the part of a kept statement that later ones take, with its digest.
+def carried_of(pieces: Iterable[tuple[str, bytes]], digest: str) -> CarriedOn | None:
+    """Return the part of a kept statement that later ones take; None where its digest is another one.
 
-    The rest is read only where the statement is damaged or of an earlier schema.
-
-
-    Raises
-    ------
-    StatementError, VerificationError
-        As `parse_statement`.
+    The pieces are those of `pieces_of`, with or without that of the digest.
     """
-    bare = data.replace(f',"digest":"{digest}"'.encode(), b"", 1)
-    if digest_of(bare) == digest:
-        try:
-            found = _CARRIED.decode(data)
-            if found.schema == SCHEMA:
-                return CarriedOn(found.parties, found.balances, found.advances, found.licences, digest)
-        except (*_DAMAGE, RightsError, RecursionError):
-            pass  # of an earlier schema, or damaged
-    statement = parse_statement(data)
-    parts = (statement.parties, statement.balances, statement.advances, statement.licences)
-    return CarriedOn(*parts, statement_digest(statement))
+    found, carried = hashlib.sha256(), bytearray()
+    for name, piece in pieces:
+        if name != DIGEST:
+            found.update(piece)
+        if name in _Carried.__struct_fields__:
+            carried += piece
+    if f"sha256:{found.hexdigest()}" != digest:
+        return None
+    one = _CARRIED.decode(b"{" + carried[1:] + b"}")
+    return CarriedOn(one.parties, one.balances, one.advances, one.licences, digest)
+
+
+def _is_written_as(statement: Statement, data: bytes | bytearray) -> bool:
+    """Return whether `statement_bytes` would write these very bytes, which are not written for it."""
+    if statement.document:
+        return statement.document == data
+    written, digest, at, stated = memoryview(data), hashlib.sha256(), 0, -1
+    for name, piece in pieces_of(statement):
+        if name > DIGEST and stated < 0:
+            stated, at = at, at + len(digest_piece(digest))
+        if written[at : at + len(piece)] != piece:
+            return False
+        at += len(piece)
+        digest.update(piece)
+    return at == len(data) and data.startswith(digest_piece(digest), stated)
 
 
 def _statement(document: Any, source: bytes = b"") -> Statement:
@@ -233,40 +280,6 @@ def _statement(document: Any, source: bytes = b"") -> Statement:
     if statement.log_checkpoint:
         Checkpoint.parse(statement.log_checkpoint.encode(), "log_checkpoint")
     return statement
-
-
-def _encoded(statement: Statement) -> tuple[bytearray, int]:
-    """Return the canonical JSON of a statement without `digest`, and where in it that goes.
-
-    It is made record by record: no second copy of all lines is ever in memory.
-    """
-    if statement.document:
-        value = strict_json(statement.document)
-        del value["digest"]
-        return bytearray(_canonical(value)), 0
-    encoded, place = bytearray(), 0
-    try:
-        for name in _IN_ORDER:
-            if name == "digest":
-                place = len(encoded)
-                continue
-            value = SCHEMA if name == "schema" else getattr(statement, name)
-            if name in _DEFAULTS and value == _DEFAULTS[name]:
-                continue
-            encoded += f',"{name}":'.encode()
-            if isinstance(value, tuple):
-                encode = use_bytes if name == "uses" else _record_bytes
-                for number, one in enumerate(value):
-                    encoded += b"," if number else b"["
-                    encoded += encode(one)
-                encoded += b"]" if value else b"[]"
-            else:
-                encoded += _record_bytes(value)
-    except UnicodeEncodeError as error:
-        raise _no_unicode(error) from error
-    encoded[:1] = b"{"
-    encoded += b"}\n"
-    return encoded, place
 
 
 def _record_bytes(value: Any) -> bytes:
@@ -312,14 +325,13 @@ def _value(kind: type, text: Any) -> Any:
     return Fraction(int(numerator), int(denominator))
 
 
-_IN_ORDER = sorted(("schema", "uses", "digest", *(one.name for one in _FIELDS)))
+_IN_ORDER = sorted(("schema", "uses", *(one.name for one in _FIELDS)))
 _DEFAULTS = {one.name: one.default for one in _FIELDS if one.default is not MISSING}
 _ENCODER = msgspec.json.Encoder(enc_hook=_text, order="sorted")
 _DECODER = msgspec.json.Decoder(_Document, dec_hook=_value)
 _Carried: Any = msgspec.defstruct(
     "Carried",
     [
-        ("schema", str),
         ("parties", tuple[Party, ...]),
         ("balances", tuple[Balance, ...]),
         ("licences", tuple[tuple[str, str], ...]),
