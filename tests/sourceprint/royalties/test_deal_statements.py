@@ -358,7 +358,7 @@ def test_a_wrong_table_of_adjustments_is_refused_by_row(tmp_path: Path) -> None:
         read_corrections(table)
     table.write_text("statement,party_id,amount,reason,territory\nS-1,P-1,1,,\nS-1,P-1,1,why,Atlantis\n")
     with pytest.raises(
-        ListedError, match=r"nothing was taken:\n  row 2: reason is empty.*\n  row 3: territory 'Atlantis'"
+        ListedError, match=r"nothing was taken:\n  line 2: reason is empty.*\n  line 3: territory 'Atlantis'"
     ):
         read_corrections(table)
     table.write_text("statement,party_id,amount,reason\n")

@@ -16,21 +16,19 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Select, select
 
-from fingerprint.errors import ListedError, ParameterError, RightsError, StatementError, printable
+from fingerprint.errors import ParameterError, RightsError, StatementError, printable
 from sourceprint.royalties.money import ZERO, Amount, parse_amount
 from sourceprint.royalties.rights.schema import party as party_table
 from sourceprint.royalties.statements.amounts.lines import Adjustment, key_of
 from sourceprint.royalties.statements.register import StatementHead
 from sourceprint.royalties.statements.statement import Statement
 from sourceprint.royalties.territories import WORLDWIDE, validate_territory
-from sourceprint.sheets.delimited import normalised
-from sourceprint.sheets.opened import open_sheet
+from sourceprint.sheets.typed_rows import typed_rows
 
 __all__ = ["HandAdjustment", "adjusted_by_hand", "corrections_in", "read_corrections"]
 
 _NEEDED = ("statement", "party_id", "amount", "reason")
 _COLUMNS = (*_NEEDED, "licence_id", "recording_id", "work_id", "right", "territory")
-_SHOWN_PROBLEMS = 20
 _LONGEST_REASON = 2000
 _BY_HAND = "by hand: "
 
@@ -56,33 +54,12 @@ def read_corrections(path: Path) -> tuple[HandAdjustment, ...]:
     Raises
     ------
     RightsError
-        If the file cannot be read, or has not the columns.
-    ListedError
-        If rows are wrong; the message lists them.
+        As `typed_rows`.
     """
-    names = {normalised(name): name for name in _COLUMNS}
-    found: list[HandAdjustment] = []
-    problems: list[str] = []
-    with open_sheet(path, RightsError, known=names.keys()) as sheet:
-        at = {names[key]: n for n, heading in enumerate(sheet.header) if (key := normalised(heading)) in names}
-        if missing := [name for name in _NEEDED if name not in at]:
-            shown = ", ".join(printable(heading) for heading in sheet.header)
-            raise RightsError(
-                f"{sheet.name}: no column {', '.join(missing)}; the columns are {', '.join(_COLUMNS)} "
-                f"(found: {shown:.200})"
-            )
-        for line, cells in sheet.rows:
-            values = {name: cells[n].strip() if n < len(cells) else "" for name, n in at.items()}
-            try:
-                found.append(_correction(values))
-            except ParameterError as error:
-                problems.append(f"  row {line}: {printable(str(error))}")
-    if problems:
-        more = f"\n  and {len(problems) - _SHOWN_PROBLEMS} more" if len(problems) > _SHOWN_PROBLEMS else ""
-        raise ListedError(f"{printable(path)}: nothing was taken:\n" + "\n".join(problems[:_SHOWN_PROBLEMS]) + more)
+    found, _ = typed_rows(path, _COLUMNS, [(name,) for name in _NEEDED], lambda _: _correction)
     if not found:
         raise RightsError(f"{printable(path)}: no rows under the header; leave the file out")
-    return tuple(found)
+    return found
 
 
 def adjusted_by_hand(
@@ -161,7 +138,7 @@ def corrections_in(statement: Statement) -> tuple[HandAdjustment, ...]:
     )
 
 
-def _correction(values: dict[str, str]) -> HandAdjustment:
+def _correction(_line: int, values: dict[str, str]) -> HandAdjustment:
     if empty := [name for name in _NEEDED if not values.get(name)]:
         raise ParameterError(f"{empty[0]} is empty; every row needs one")
     if len(values["reason"]) > _LONGEST_REASON:
