@@ -88,7 +88,8 @@ def _parse(data: bytes, name: str) -> Projection:
             offset = np.ascontiguousarray(arrays["offset"], dtype=np.float32)
     except (ValueError, KeyError, TypeError, OSError, EOFError, BadZipFile) as error:
         raise ParameterError(
-            f"{name!r} is not a projection: {error}; make one with benchmarks/train_projection.py"
+            f"{name!r} is not a projection: it must be an .npz file with the arrays matrix and offset ({error}); make "
+            "one with benchmarks/train_projection.py"
         ) from error
     finite = np.isfinite(matrix).all() and np.isfinite(offset).all()
     if matrix.ndim != 2 or offset.shape != matrix.shape[1:] or not finite:

@@ -371,7 +371,7 @@ def _read_array(file: io.BufferedReader, dtype: str, shape: tuple[int, ...]) -> 
     n_bytes = math.prod(shape) * np.dtype(dtype).itemsize
     data = file.read(n_bytes)
     if len(data) < n_bytes:
-        raise OSError(None, "it was cut short while it was being read")
+        raise OSError(None, f"it ended {n_bytes - len(data)} bytes early; another program may be writing it")
     return np.frombuffer(data, dtype=dtype).reshape(shape)
 
 

@@ -155,7 +155,7 @@ class Fuzzer:
             If an input could not be made: that is a fault of the format's `make`.
         """
         if inputs is None and seconds is None:
-            raise ParameterError("inputs and seconds are both None; give one of them, or there is no end")
+            raise ParameterError("inputs=None, seconds=None: one of them must be a number, as the limit of the run")
         tally = Tally(format_.name)
         started = time.perf_counter()
         while (inputs is None or tally.inputs < inputs) and (

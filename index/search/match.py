@@ -222,8 +222,9 @@ def examine(
     """Search as `match_track` does, and keep all candidates and figures; arguments and errors are the same."""
     if query.scales != options.scales or query.mirrored.shape != query.vectors.shape:
         raise ParameterError(
-            f"the fingerprint has time scales {query.scales} and {len(query.mirrored)} reversed ones, the search wants "
-            f"{options.scales}: make it with role='track' and scales=options.scales"
+            f"query: has time scales {_listed(query.scales)} and {query.mirrored.shape[0]} mirrored descriptors for "
+            f"{query.vectors.shape[0]}, must have time scales {_listed(options.scales)} and a mirrored one for each; "
+            "make it with role='track' and scales=options.scales"
         )
     view = snapshot.layer(options.layer)
     if query.params_digest != view.digest:
@@ -349,3 +350,7 @@ def _decoy(query: QueryLandmarks, fingerprint: Fingerprint, options: SearchOptio
     for low in start + np.linspace(0.0, duration - piece, 3):
         inside |= (reverse.seconds >= low) & (reverse.seconds < low + piece)
     return reverse.only(inside), options.max_decoy_seconds
+
+
+def _listed(scales: Sequence[float]) -> str:
+    return ", ".join(f"{scale:g}" for scale in scales)

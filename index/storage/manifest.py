@@ -343,7 +343,7 @@ def parse_manifest(data: bytes, path: Path) -> Manifest:
         raise _damaged(path, "is not readable as JSON") from error
     if not isinstance(body, dict) or body.get("magic") != MAGIC:
         if MAGIC.encode() in data:
-            raise _damaged(path, "does not start as it should")
+            raise _damaged(path, f"has no field magic of value {MAGIC!r}")
         raise IndexFormatError(f"{path} is not the manifest of a Sourceprint index; give another folder")
     if body.get("checksum") != checksum:
         raise _damaged(path, "fails its checksum")
@@ -355,7 +355,7 @@ def parse_manifest(data: bytes, path: Path) -> Manifest:
             "fingerprint files (.spf) or their audio"
         )
     if data != as_written:  # same value, other bytes (white space, say): the content is sound, the file is not
-        raise _damaged(path, "is not as it was written")
+        raise _damaged(path, "has other white space or another order of fields than was written")
     try:
         manifest = Manifest.from_body(body)
     except msgspec.ValidationError as error:

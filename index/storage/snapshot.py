@@ -19,7 +19,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fingerprint.digests import canonical_json
-from fingerprint.errors import IndexDamagedError, IndexFormatError, ParameterError, UnknownRecordingError
+from fingerprint.errors import (
+    CatalogueError,
+    IndexDamagedError,
+    IndexFormatError,
+    ParameterError,
+    UnknownRecordingError,
+)
 from index.storage.amendments import Amendments, contents_of, exclusions_of, read_amendments
 from index.storage.hubs import Hub, read_hubs
 from index.storage.layer_snapshot import LayerSnapshot
@@ -109,7 +115,7 @@ class Snapshot:
         IndexDamagedError
             If a file is missing, cut or altered.
         CatalogueError
-            If the manifest cannot be read.
+            If the manifest cannot be read, or the index changes at every attempt to open it.
         GrantError
             If the index is blind and its grant is missing.
         """
@@ -127,7 +133,7 @@ class Snapshot:
             else:
                 snapshot.require(layers or {})
                 return snapshot
-        raise IndexDamagedError(f"{folder}: the index changed {_ATTEMPTS} times while it was being opened; try again")
+        raise CatalogueError(f"{folder}: the index changed {_ATTEMPTS} times while it was being opened; try again")
 
     @classmethod
     def of(cls, folder: Path, manifest: Manifest, *, reuse: "Snapshot | None" = None) -> "Snapshot":

@@ -61,7 +61,8 @@ def validate(text: str) -> str:
         base = (
             "; this is the shape of a base number, but a name number is wanted" if _BASE_SHAPE.fullmatch(code) else ""
         )
-        raise ParameterError(f"IPI {quoted(text)}: must have at most {_LENGTH} digits, as in 00122619891{base}")
+        kind = f"has {len(code)} digits" if code.isascii() and code.isdigit() else "is no number"
+        raise ParameterError(f"IPI {quoted(text)}: {kind}, must be 1 to {_LENGTH} digits, as in 00122619891{base}")
     if not code.strip("0"):
         raise ParameterError(
             f"IPI {quoted(text)}: is the number of nobody; leave the cell empty if the number is unknown"

@@ -345,7 +345,7 @@ def _amount(value: Any, where: Location, *, least: int) -> int:
         return int(parse_decimal(text, what=where.name))
     amount = parse_amount(text, where.currency, what=where.name)
     if amount < least:
-        limit = "must be more than nothing" if least else "must not be negative"
+        limit = "must be more than 0" if least else "must not be negative"
         raise ParameterError(f"{where.name} {_quoted(value)}: {limit}")
     return amount
 

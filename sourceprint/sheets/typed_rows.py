@@ -48,7 +48,7 @@ def typed_rows(
     """
     name = printable(path)
     if path.exists() and not path.is_file():
-        raise RightsError(f"{name}: cannot be read twice; save the table as a regular file")
+        raise RightsError(f"{name}: is a folder, pipe or device; save the table as a regular file, which is read twice")
     digest = _digest(path)
     with open_sheet(path, RightsError, known=set(map(normalised, columns))) as sheet:
         if sheet.notes:

@@ -144,8 +144,10 @@ def _parsed_licence(document: str, digest: str) -> Licence:
 
 
 def _id(text: str) -> str:
-    if not text or "\t" in text:
-        raise ParameterError(f"id {printable(text)!r:.80}: is empty or holds a tabulator; give another id")
+    if not text:
+        raise ParameterError("id '': is empty; give each party, recording, work, share and licence an id")
+    if "\t" in text:
+        raise ParameterError(f"id {printable(text)!r:.80}: holds a tab, which separates ids on file; take it out")
     return text
 
 

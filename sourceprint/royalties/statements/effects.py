@@ -36,13 +36,15 @@ class Effect:
 
     Attributes
     ----------
-    period, statement_id : str
-        The statement that was issued; "" where there is only usage on file.
+    period : str
+        Period of usage, as text.
+    statement_id : str
+        The statement that was issued for it; "" where there is only usage on file.
     currency : str
     kind, party_id, recording_id, work_id, right : str
         As in a line of the statement.
     before, after : Amount
-        Net, over all territories and licences.
+        Net, over all territories and licences, as computed without and with the attribution.
     adjusted_in : tuple of str
         The later statements that stated a part of `before`, as adjustments, in order of issue.
     """
@@ -76,7 +78,7 @@ class Announcement:
         Party id.
     today : date
     dry_run : bool
-        Whether the attribution is not kept anyway.
+        Whether the attribution is shown and never kept; losses are then no error.
     accepted : bool
         Whether losses were agreed to.
     effects : list of Effect

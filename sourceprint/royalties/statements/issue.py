@@ -335,9 +335,9 @@ def _expect_signer(kept: Statement, signer: str) -> None:
     """Refuse to sign a statement issued unsigned or by another key: it names its signer, and never changes."""
     if signer and not (kept.signer and PublicKey.parse(kept.signer) == PublicKey.parse(signer)):
         whose = f"signed by key {PublicKey.parse(kept.signer).id}" if kept.signer else "unsigned"
+        remedy = "sign with that key, or with none" if kept.signer else "leave out the key"
         raise StatementError(
-            f"statement {printable(kept.id)}: was issued {whose} on {kept.issued_on}, and is never changed; sign with "
-            "that key, or with none"
+            f"statement {printable(kept.id)}: was issued {whose} on {kept.issued_on}, and is never changed; {remedy}"
         )
 
 

@@ -91,9 +91,10 @@ def restate_usage(
 
 
 def closed_with(database: Database, use_ids: Iterable[str], *, today: date) -> list[tuple[str, date]]:
-    """Return the closed statements that some uses are in, and the last day on which each was open.
+    """Return ids of closed statements on the tracks of some uses, each with the last day on which it was open.
 
-    Decisions on these uses change nothing in those statements.
+    A statement that was replaced is left out, as is one that never closes. Decisions on these uses change nothing in
+    those statements.
     """
     found: list[tuple[str, date]] = []
     with database.reading() as connection:

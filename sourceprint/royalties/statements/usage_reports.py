@@ -145,7 +145,10 @@ def reports_of(connection: Connection, licensee: str, period: Period | None = No
 
 
 def same_report(one: Usage, other: Usage) -> bool:
-    """Return whether two reports have the same rows, in any order and file."""
+    """Return whether two reports state the same rows, in any order and file.
+
+    The scanned tracks that rows were matched with do not count.
+    """
     return sorted(map(_reported, one.rows)) == sorted(map(_reported, other.rows))
 
 

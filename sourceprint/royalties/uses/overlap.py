@@ -45,9 +45,10 @@ class Holding:
     claimant : Claimant
         Its recording or works; of an unresolved overlap, those with most evidence.
     state : str
-        "unresolved" or "withdrawn" where the overlap says so, else "".
+        "unresolved" where the recording or work of its time is not known, such as after a tie; "withdrawn" where no
+        claim of it won any time; else "".
     rule : str
-        The rule that gave it this state, or "".
+        Why it is in this state, in words; "" where `state` is.
     notes : set of str
         Further remarks that a reader of the result must know.
     claims : list of Claim

@@ -34,7 +34,10 @@ _NAMED = "id:"
 
 
 class TrackSearch(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The search of one track's scan, in the fields of the scan result; "" or 0 where the result has no value."""
+    """The search of one track: fields of `index`, `search` and `track` in its scan result.
+
+    A field that the result does not have is empty, 0, or None for `max_false_per_1000h`.
+    """
 
     index_digest: str
     algorithm: str = ""

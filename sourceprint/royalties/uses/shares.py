@@ -69,7 +69,10 @@ class JudgedShare:
 
 @dataclass(frozen=True, slots=True)
 class RightOutcome:
-    """The licence outcome of a use in one territory, for shares of one right; "" is all rights in a work."""
+    """The licence outcome of a use in one territory, for shares of one right.
+
+    The right "" is all rights in a work of which no share and no price is on file.
+    """
 
     territory: str
     right: str
@@ -127,10 +130,10 @@ class UseShares:
         return self._judged[key]
 
     def outcomes(self, use: Use) -> Iterator[RightOutcome]:
-        """Yield the licence outcomes of a use in each of its territories, by right, each outcome once.
+        """Yield the licence outcomes of a use in each of its territories, by right, each outcome once, best first.
 
-        The shares are those of the day of generation. Of a use that may be of several recordings, the outcomes are
-        those of the one that has the best.
+        The shares are those of the day of generation. Of a use that may be of several recordings, each right has the
+        outcomes of one of them: the first whose best outcome is the best of all.
         """
         day = parse_date(use.generated_on, what=f"generated_on of use {use.id}")
         readings = self.terms.readings(use)
@@ -273,7 +276,15 @@ class UseShares:
 
 
 def judge_uses(connection: Connection, uses: Iterable[Use]) -> dict[str, tuple[RightOutcome, ...]]:
-    """Return the licence outcomes of uses of one licensee, by id of the use."""
+    """Return the licence outcomes of uses, by id of the use, in the order of `UseShares.outcomes`.
+
+    Parameters
+    ----------
+    connection : Connection
+        Inside a transaction of `Database`.
+    uses : iterable of Use
+        All of one licensee.
+    """
     found = list(uses)
     recordings = {one for use in found for one in (use.recording_id, *use.candidates)}
     works = {work_id for use in found for work_id in use.work_ids}

@@ -135,12 +135,13 @@ class Usage:
 
 
 def read_usage(path: Path) -> Usage:
-    """Read a file of reported usage, which ends in .csv, .tsv or .xlsx.
+    """Read reported usage from a table: a workbook if its name ends in .xlsx, else delimited text.
 
     Raises
     ------
     RightsError
-        If the file cannot be read, is no table, or has wrong rows; the message lists them by line.
+        If the file cannot be read, lacks a needed column, has no rows, changes meanwhile, or has wrong rows; the
+        message lists those by line.
     """
 
     def reader(sheet: Sheet) -> Callable[[int, dict[str, str]], UsageRow]:

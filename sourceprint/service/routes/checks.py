@@ -145,5 +145,9 @@ async def _done_within(caller: Caller, job_id: str, seconds: float) -> Job:
 def _expect_policy(caller: Caller, name: str | None) -> None:
     folder = caller.server.folder.organisation(caller.organisation).policies
     if name is not None and not (folder / f"{name}.toml").is_file():
-        detail = f"policy {name!r:.64}: is not there; put its file into the policies of the organisation"
+        names = ", ".join(sorted(path.stem for path in folder.glob("*.toml"))) or "none"
+        detail = (
+            f"policy {name!r:.64}: the organisation has no such policy, it has {names:.400}; name one, leave out "
+            f"policy for the default, or ask the operator for the file {name:.64}.toml"
+        )
         raise Refused(404, "not found", detail)

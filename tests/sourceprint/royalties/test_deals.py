@@ -75,7 +75,7 @@ def test_a_licence_for_training_alone_needs_no_price() -> None:
 @pytest.mark.parametrize(
     ("written", "instead", "message"),
     [
-        ('amount = "100.00"', 'amount = "0"', r"guarantee.amount '0': must be more than nothing \(line 12\)"),
+        ('amount = "100.00"', 'amount = "0"', r"guarantee.amount '0': must be more than 0 \(line 12\)"),
         ('amount = "100.00"', "amount = 100", r"guarantee.amount 100: write it as text, in quotes"),
         ('amount = "100.00"', 'amount = "0.001"', r"guarantee.amount '0.001': EUR has 2 decimals; round it to that"),
         ('"quarter"', '"week"', r"guarantee.period 'week': write one of month, quarter, year, term"),

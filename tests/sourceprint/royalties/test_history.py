@@ -273,9 +273,9 @@ def test_rows_have_exactly_the_columns_of_their_tables(database: Database) -> No
 @pytest.mark.parametrize(
     ("record", "message"),
     [
-        (Party("", "n"), "id '': is empty or holds a tabulator"),
-        (RecordingWork("R\t1", "W1"), "is empty or holds a tabulator"),
-        (RecordingPart("R1", "", 0, 1), "is empty or holds a tabulator"),
+        (Party("", "n"), "id '': is empty; give"),
+        (RecordingWork("R\t1", "W1"), "holds a tab, which separates ids"),
+        (RecordingPart("R1", "", 0, 1), "id '': is empty"),
         (RightsRecording("R1", "t", ("a|b",)), r"artist 'a\|b'"),
         (RightsRecording("R1", "t", tags=("",)), "tag '': is empty"),
         (Work("W1", "t", writers=("a", "")), "writer '': is empty"),

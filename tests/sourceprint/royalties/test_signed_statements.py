@@ -246,6 +246,16 @@ def test_a_statement_is_signed_with_the_key_that_it_was_issued_with_or_with_none
             assert (tmp_path / "again" / path.relative_to(signed / "st")).read_bytes() == path.read_bytes()
 
 
+def test_an_unsigned_statement_takes_no_key_later(attributed_file: Database, tmp_path: Path) -> None:
+    kept = issue(attributed_file)
+    with pytest.raises(
+        StatementError, match="was issued unsigned on 2027-01-02, and is never changed; leave out the key"
+    ):
+        issue(attributed_file, signer=KEY.public.text)
+    with pytest.raises(StatementError, match=f"is unsigned, and key {KEY.public.id} was given; leave out the key"):
+        write_statement(kept, tmp_path / "st", ("json",), key=KEY)
+
+
 # The transparency log.
 
 

@@ -102,7 +102,25 @@ class Converter:
         self._used: dict[str, Conversion] = {}
 
     def convert(self, minor: Fraction | int, source: str) -> Fraction:
-        """Return an exact amount, in minor units, from another currency in minor units of the statement's."""
+        """Return an amount in the statement's currency; a rate that this takes is among `used` from then on.
+
+        Parameters
+        ----------
+        minor : Fraction or int
+            Exact amount in minor units of `source`.
+        source : str
+            Its currency.
+
+        Returns
+        -------
+        Fraction
+            Exact, in minor units of the statement's currency.
+
+        Raises
+        ------
+        StatementError
+            If there is no rate, or only one that is too old.
+        """
         if source == self.currency:
             return Fraction(minor)
         scale = Fraction(10) ** (currency_exponent(self.currency) - currency_exponent(source))

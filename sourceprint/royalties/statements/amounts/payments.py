@@ -27,20 +27,22 @@ def payments(
     currency: str,
     recouped: Mapping[str, Amount] | None = None,
 ) -> tuple[Balance, ...]:
-    """Return the balance of each party that has a payable line, an adjustment, or an opening balance; by party.
+    """Return the balances of parties, by id.
+
+    A party has one if it has a payable line or adjustment, an amount to advances, or an opening balance other than 0.
 
     Parameters
     ----------
     lines : iterable of Line
     adjustments : iterable of Adjustment
     opening : mapping of str to Amount
-        Opening balance of each party.
+        Balance carried from the statement before, by party.
     minimum : mapping of str to Amount
-        The least that is paid out to each; nothing where a party is missing.
+        The smallest payment to each party; 0 where a party is missing.
     currency : str
         Of all of them.
     recouped : mapping of str to Amount or None
-        The amount that goes to advances; comes off the due of each.
+        Amounts that go to advances, by party; they are taken off the due.
     """
     kept = recouped or {}
     net: dict[str, Amount] = {}

@@ -64,9 +64,10 @@ class Dependence:
     by_period : bool
         Whether it takes all tracks that were generated in its period, with any names.
     has_open_usage : bool
-        Whether usage in it is of tracks that were not scanned, and may be later.
+        Whether it has usage of named tracks of which no scan is known; one may be attributed later.
     counted : frozenset of (str, str)
-        Tracks and territories that count in it: rates without `per_usage` do not count again in later ones.
+        Tracks, by `UsageRow.key`, and territories that count in it; rates without `per_usage` are charged once for
+        each pair, so later statements leave it out.
     earned : mapping of str to Amount
         By licence.
     has_pool : bool
@@ -74,7 +75,7 @@ class Dependence:
     adjusts : frozenset of str
         Ids of the statements that its adjustments are about.
     usages : mapping of str to int
-        By licence with tiers, as counted in it: they come before those of later statements of the span.
+        Usages counted in it, by licence with tiers; later statements of the same span of tiers start after them.
     """
 
     tracks: frozenset[str]

@@ -121,12 +121,22 @@ def check_place(statement: Statement, folder: str | Path, formats: Iterable[str]
 def statement_files(
     statement: Statement, formats: Iterable[str] = FORMATS, *, max_dsr_lines: int = MAX_LINES
 ) -> Iterator[tuple[str, bytes]]:
-    """Yield the files of a statement, names in its folder and contents, `SHA256SUMS` last.
+    """Yield the files of a statement, names in its folder and contents, `SHA256SUMS` last; no signature.
+
+    `statement.json` is among them whatever the formats. A draft has no folder `dsr`.
+
+    Parameters
+    ----------
+    statement : Statement
+    formats : iterable of str
+        Of `FORMATS`.
+    max_dsr_lines : int
+        Lines of a DSR file, at most; longer reports become several files.
 
     Raises
     ------
     ParameterError
-        If a format is unknown.
+        If a format is unknown, or `max_dsr_lines` too small for one block.
     """
     wanted = _wanted(formats)
     sums = []
@@ -171,10 +181,11 @@ def uses_bytes(uses: Iterable[Use]) -> bytes:
 
 def _expect_key(statement: Statement, key: PublicKey) -> None:
     if not statement.signer or PublicKey.parse(statement.signer) != key:
-        whose = f"says that key {PublicKey.parse(statement.signer).id} signs it" if statement.signer else "is unsigned"
-        raise StatementError(
-            f"statement {printable(statement.id)}: {whose}, and key {key.id} was given; give that key, or none"
-        )
+        whose, remedy = "is unsigned", "leave out the key"
+        if statement.signer:
+            whose = f"says that key {PublicKey.parse(statement.signer).id} signs it"
+            remedy = "give that key, or none"
+        raise StatementError(f"statement {printable(statement.id)}: {whose}, and key {key.id} was given; {remedy}")
 
 
 def _wanted(formats: Iterable[str]) -> set[str]:
