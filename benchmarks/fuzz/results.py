@@ -20,7 +20,8 @@ from index.recheck.trace_file import write_trace
 from sourceprint.evidence.pages.cover import cover
 from sourceprint.evidence.pages.page import cover_page
 from sourceprint.evidence.pages.report import ReportOptions, write_report
-from sourceprint.exports.formats import FOLDERS, FORMATS, export_chunks, export_files
+from sourceprint.exports.formats import export_chunks, export_files
+from sourceprint.exports.kinds import FOLDERS, FORMATS
 from sourceprint.gate.policy_toml import default_policy
 from sourceprint.gate.report import FORMATS as LAYOUTS
 from sourceprint.gate.report import rendered

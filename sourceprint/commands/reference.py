@@ -12,7 +12,7 @@ _WIDTH = 100
 _INTRODUCTION = """\
 # Commands
 
-<!-- Written by python -c "import cli; print(cli.reference(), end='')" > docs/cli.md; not to be edited. -->
+<!-- Written by pytest tests/sourceprint/commands/test_cli.py --snapshots=renew; not to be edited. -->
 
 What each command prints with `--help`. Data goes to stdout, messages to stderr.
 """

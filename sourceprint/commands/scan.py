@@ -26,6 +26,7 @@ from sourceprint.commands.terminal import (
     search_options,
     use_one_thread,
 )
+from sourceprint.exports.kinds import FOLDERS, FORMATS, TEXTS, place_help
 from sourceprint.text.tables import counted
 
 if TYPE_CHECKING:
@@ -127,12 +128,12 @@ def scan(
 @click.argument("place", metavar="RUN", type=PATH)
 @click.option(
     "--format", "form", required=True,
-    type=click.Choice(["jsonl", "csv", "parquet", "audacity", "jams", "acrcloud"]),
-    help="JSON Lines; CSV or Parquet, a row per passage; labels; annotations; ACRCloud-shaped JSON Lines.",
+    type=click.Choice(list(FORMATS)),
+    help=f"{'; '.join(f'{name}: {kind.meaning}' for name, kind in FORMATS.items())}.",
 )  # fmt: skip
 @click.option(
     "-o", "--output", "target", metavar="PATH", type=PATH,
-    help="Output: a folder for audacity and jams, else a file  [default: standard output]",
+    help=place_help(),
 )  # fmt: skip
 @click.option("--only-matched", is_flag=True, help="Leave out files that matched nothing or failed.")
 @click.option("--force", is_flag=True, help="Replace existing files; a folder that holds others is refused.")
@@ -140,11 +141,11 @@ def scan(
 def results(place: Path, form: str, target: Path | None, only_matched: bool, force: bool, quiet: bool) -> None:
     """Put the results of a scan into the format of another tool.
 
-    RUN is the folder of a scan, or a file that match --jsonl printed. Parquet, audacity and jams need -o.
+    RUN is the folder of a scan, or a file that match --jsonl printed.
 
     Example: sourceprint results RUN --format csv -o matches.csv
     """
-    from sourceprint.exports.formats import FOLDERS, TEXTS, export_chunks, write_export
+    from sourceprint.exports.formats import export_chunks, write_export
     from sourceprint.scans.run_folder import expect_elsewhere, results_of
     from sourceprint.scans.summary import q_values
 
@@ -162,8 +163,9 @@ def results(place: Path, form: str, target: Path | None, only_matched: bool, for
         return
     n_files = write_export(wanted, form, target, rates, replace=force)
     if not quiet and form in FOLDERS:
-        in_it = sum(bool(result.matches) if form == "audacity" else result.searched for result in wanted)
-        why = "that matched nothing" if form == "audacity" else "that could not be searched"
+        of_matches = FORMATS[form].of_matches
+        in_it = sum(bool(result.matches) if of_matches else result.searched for result in wanted)
+        why = "that matched nothing" if of_matches else "that could not be searched"
         left_out = f"; {counted(len(wanted) - in_it, 'file')} {why} left out" if in_it < len(wanted) else ""
         note(f"{target}: {counted(n_files, 'file')} about {counted(in_it, 'file')} scanned{left_out}")
 

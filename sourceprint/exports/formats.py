@@ -1,12 +1,12 @@
-"""The formats by name, and how they get to the disk: a file or a folder, complete under its name or not there at all.
+"""The makers of each format, and how formats get to the disk: a file or a folder, complete under its name or not there.
 
-`jsonl`, `csv` and `acrcloud` are one text, `parquet` is one file, `audacity` and `jams` are a folder of files. Existing
-files are replaced only on request, and nothing is ever deleted.
+`kinds` says which format is a text, a file or a folder. Existing files are replaced only on request, and nothing is
+ever deleted.
 """
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from fingerprint.errors import EvidenceError, ParameterError, printable
@@ -15,18 +15,37 @@ from index.storage.durable import publish, publish_chunks, sync_folder, write_ch
 from sourceprint.exports.acrcloud import acrcloud_lines
 from sourceprint.exports.audacity import audacity_labels
 from sourceprint.exports.jams import jams_files
+from sourceprint.exports.kinds import FOLDERS
 from sourceprint.exports.table import passage_csv
 from sourceprint.outputs import expect_free, writing
 from sourceprint.scans.results import ScanResult
 from sourceprint.text.names import well_formed_json
 
-__all__ = ["FOLDERS", "FORMATS", "TEXTS", "export_chunks", "export_files", "write_export"]
-
-TEXTS = ("jsonl", "csv", "acrcloud")
-FOLDERS = ("audacity", "jams")
-FORMATS = ("jsonl", "csv", "parquet", "audacity", "jams", "acrcloud")
+__all__ = ["export_chunks", "export_files", "write_export"]
 
 QValues = Mapping[tuple[str, str], float]
+
+
+def _json_lines(results: Sequence[ScanResult], _: QValues) -> Iterator[bytes]:
+    return (json.dumps(well_formed_json(result.raw)).encode() + b"\n" for result in results)
+
+
+def _parquet(results: Sequence[ScanResult], q_values: QValues) -> Iterator[bytes]:
+    from sourceprint.exports.parquet import passage_parquet  # a third of a second that the others need not wait
+
+    return iter([passage_parquet(results, q_values)])
+
+
+_ONE_FILE: dict[str, Callable[[Sequence[ScanResult], QValues], Iterator[bytes]]] = {
+    "jsonl": _json_lines,
+    "csv": passage_csv,
+    "parquet": _parquet,
+    "acrcloud": lambda results, _: acrcloud_lines(results),
+}
+_MANY_FILES: dict[str, Callable[[Sequence[ScanResult], QValues], dict[str, bytes]]] = {
+    "audacity": lambda results, _: audacity_labels(results),
+    "jams": jams_files,
+}
 
 
 def export_chunks(results: Sequence[ScanResult], form: str, q_values: QValues) -> Iterator[bytes]:
@@ -36,7 +55,7 @@ def export_chunks(results: Sequence[ScanResult], form: str, q_values: QValues) -
     ----------
     results : sequence of ScanResult
     form : str
-        Of `FORMATS`, but none of `FOLDERS`.
+        Of `kinds.FORMATS`, but none of `kinds.FOLDERS`.
     q_values : mapping of (name, recording_id) to float
         As `sourceprint.scans.summary.q_values` returns them for the whole batch.
 
@@ -45,17 +64,9 @@ def export_chunks(results: Sequence[ScanResult], form: str, q_values: QValues) -
     ParameterError
         If there is no such format.
     """
-    if form == "jsonl":
-        return (json.dumps(well_formed_json(result.raw)).encode() + b"\n" for result in results)
-    if form == "csv":
-        return passage_csv(results, q_values)
-    if form == "acrcloud":
-        return acrcloud_lines(results)
-    if form == "parquet":
-        from sourceprint.exports.parquet import passage_parquet  # a third of a second that the others need not wait
-
-        return iter([passage_parquet(results, q_values)])
-    raise ParameterError(f"format {form!r:.40}: is not one file; take one of {', '.join((*TEXTS, 'parquet'))}")
+    if form not in _ONE_FILE:
+        raise ParameterError(f"format {form!r:.40}: is not one file; take one of {', '.join(_ONE_FILE)}")
+    return _ONE_FILE[form](results, q_values)
 
 
 def export_files(results: Sequence[ScanResult], form: str, q_values: QValues) -> dict[str, bytes]:
@@ -66,11 +77,9 @@ def export_files(results: Sequence[ScanResult], form: str, q_values: QValues) ->
     ParameterError
         If there is no such format.
     """
-    if form == "audacity":
-        return audacity_labels(results)
-    if form == "jams":
-        return jams_files(results, q_values)
-    raise ParameterError(f"format {form!r:.40}: is no folder of files; take one of {', '.join(FOLDERS)}")
+    if form not in _MANY_FILES:
+        raise ParameterError(f"format {form!r:.40}: is no folder of files; take one of {', '.join(_MANY_FILES)}")
+    return _MANY_FILES[form](results, q_values)
 
 
 def write_export(
@@ -82,9 +91,9 @@ def write_export(
     ----------
     results : sequence of ScanResult
     form : str
-        Of `FORMATS`.
+        Of `kinds.FORMATS`.
     target : Path
-        The file, or for `FOLDERS` the folder; new, or for a folder empty.
+        The file, or for `kinds.FOLDERS` the folder; new, or for a folder empty.
     q_values : mapping of (name, recording_id) to float
         As `sourceprint.scans.summary.q_values` returns them for the whole batch.
     replace : bool

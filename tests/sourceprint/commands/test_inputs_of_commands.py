@@ -13,6 +13,7 @@ from xml.etree import ElementTree as ET
 import pyarrow.json
 import pytest
 
+from sourceprint.exports.kinds import TEXTS
 from sourceprint.gate.verdict import decide
 from tests.command_line import RATE_HZ, catalogue, music, run, write
 
@@ -225,7 +226,7 @@ def test_a_name_that_is_no_utf_8_is_the_same_everywhere_and_json_that_others_rea
         assert run("scan", path, "--out", tmp_path / "run", "--quiet", index=index).exit_code == 0
     assert names((tmp_path / "run" / "results.jsonl").read_bytes()) == [name]
     pyarrow.json.read_json(tmp_path / "run" / "log.jsonl")
-    for form in ("jsonl", "csv", "acrcloud"):
+    for form in TEXTS:
         exported = run("results", tmp_path / "run", "--format", form).stdout
         assert "lat\\udce9n.wav" in exported.replace("\\\\", "\\"), form
     assert json.loads(run("check", path, "--format", "json", index=index).stdout)["files"][0]["track"]["name"] == name

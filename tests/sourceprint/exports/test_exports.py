@@ -23,8 +23,9 @@ from sourceprint.commands.scan import results as results_command
 from sourceprint.exports import formats as writing
 from sourceprint.exports.acrcloud import acrcloud_record
 from sourceprint.exports.audacity import audacity_labels
-from sourceprint.exports.formats import FORMATS, write_export
+from sourceprint.exports.formats import write_export
 from sourceprint.exports.jams import jams_files
+from sourceprint.exports.kinds import FOLDERS, FORMATS, TEXTS
 from sourceprint.exports.parquet import passage_parquet
 from sourceprint.exports.table import COLUMNS, passage_csv
 from sourceprint.scans.results import ScanResult, read_result
@@ -574,10 +575,16 @@ def test_unknown_formats_are_refused() -> None:
 # The command.
 
 
-def test_the_command_offers_the_formats_there_are() -> None:
-    (option,) = (parameter for parameter in results_command.params if parameter.name == "form")
-    assert isinstance(option.type, click.Choice)
-    assert tuple(option.type.choices) == FORMATS
+def test_every_format_has_one_maker_and_is_offered_and_described_by_the_command() -> None:
+    assert set(writing._MANY_FILES) == set(FOLDERS)
+    assert set(writing._ONE_FILE) == set(FORMATS) - set(FOLDERS)
+    form, place = (next(one for one in results_command.params if one.name == name) for name in ("form", "target"))
+    assert isinstance(form.type, click.Choice)
+    assert isinstance(form, click.Option)
+    assert isinstance(place, click.Option)
+    assert tuple(form.type.choices) == tuple(FORMATS)
+    assert all(f"{name}: {kind.meaning}" in str(form.help) for name, kind in FORMATS.items())
+    assert all(name in str(place.help) for name in FORMATS if name not in TEXTS)
 
 
 def test_texts_go_to_standard_output(tmp_path: Path) -> None:
@@ -614,8 +621,8 @@ def test_folders_name_missing_files(tmp_path: Path) -> None:
     assert jams_files(results_of(place), q_values(results_of(place))) == contents(tmp_path / "jams")
 
 
-@pytest.mark.parametrize("form", ["parquet", "audacity", "jams"])
-def test_what_is_not_one_text_needs_a_place(form: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("form", sorted(set(FORMATS) - set(TEXTS)))
+def test_a_format_that_is_no_text_needs_a_place(form: str, tmp_path: Path) -> None:
     result = run("results", write_results(tmp_path / "r.jsonl", []), "--format", form)
     assert result.exit_code == 2
     assert f"--format {form} is no single text: name its place with -o" in result.stderr
