@@ -95,7 +95,7 @@ def attribute(
     same results again changes nothing. Uses that a later scan of a track no longer finds are superseded, if that scan
     searched every recording that the earlier one found there: --index looks them up. Where a party would lose an amount
     of an issued statement, the changes are listed, and nothing is entered without --yes;
-    the exit code is 2.
+    the exit code is 2. It is 4 for tracks that could not be read, and 0 for those of too little music to be searched.
 
     Example: sourceprint attribute found.jsonl --policy equal --licensee P-TONE
     """
@@ -149,7 +149,10 @@ def attribute(
         command = f"sourceprint uses list --licensee {licensee} --state review --state unresolved"
         note(f"{undecided} {wait} for a decision and will be held until then: {command}")
     if report.n_failed:
-        complain(f"{counted(report.n_failed, 'track')} could not be searched; scan them again")
+        complain(
+            f"{counted(report.n_failed, 'track')} could not be searched; copy the files again and scan them with "
+            "--retry-failed, or scan without them into a new run"
+        )
         click.get_current_context().exit(EXIT_INCOMPLETE)
 
 

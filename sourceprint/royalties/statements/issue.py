@@ -64,6 +64,7 @@ from sourceprint.royalties.statements.usage_reports import (
     enter_report,
     expect_attributed_so,
 )
+from sourceprint.royalties.uses.ledger import require_licensee
 from sourceprint.royalties.uses.policy import Policy
 from sourceprint.royalties.uses.usage import Usage
 from sourceprint.signatures import PublicKey
@@ -222,6 +223,8 @@ def _compute(
     Dependences are keyed by the row of their statement; row 0 is the new one.
     """
     heads = heads_of(connection, inputs.licensee)
+    if not heads:
+        require_licensee(connection, inputs.licensee)
     before = _before(heads, inputs.period)
     latest = carried_from(connection, before[-1].row_id) if before else None
     # Names are matched as the policy says, and the policy is that of the uses: first by exact names, then as it says.

@@ -33,9 +33,11 @@ from sourceprint.royalties.uses.usage import Usage
 from sourceprint.royalties.uses.use import Use, use_bytes
 from sourceprint.royalties.uses.uses_text import AttributionReport
 from sourceprint.scans.results import ResultMatch, ScanResult
+from sourceprint.text.tables import first_of
 
 __all__ = ["AttributionEntry", "AttributionSource"]
 
+_SHOWN = 5  # tracks in a refusal
 _COUNTED = (
     *("passages", "added", "unchanged", "superseded"),
     *("carried_over", "asked_again", "kept", "not_entered", "in_conflict"),
@@ -116,6 +118,7 @@ class AttributionEntry:
         self._narrower = Counter[str]()
         self._contested = Counter[tuple[str, ...]]()
         self._lost_decisions: list[str] = []
+        self._undated: list[str] = []  # tracks; once there is one, nothing more is entered, and the end refuses
 
     def enter(self, batch: list[ScanResult]) -> None:
         """Attribute a batch of tracks, and enter the new uses."""
@@ -127,11 +130,15 @@ class AttributionEntry:
         track_ids: dict[str, str] = {}
         for result in searched:
             origin = self._origin(result)
+            if self._undated:
+                continue
             rows = self._source.usage.rows_of(result.sha256, result.name, result.track_id)
             track_ids[result.sha256] = result.track_id or (rows[0].track_id if rows else "")
             if result.matches:
                 uses = attribute(result, rights, self._source.policy, origin, owners=owners)
                 found |= {use.id: use for use in uses}
+        if self._undated:
+            return
         shares = UseShares(rights)
         for use in found.values():
             self._states[use.state] += 1
@@ -143,7 +150,20 @@ class AttributionEntry:
         self._log.enter(((result, track_ids.get(result.sha256, result.track_id)) for result in batch), self._number)
 
     def close(self, scans: ScanFile) -> AttributionReport:
-        """Finish the entry of the attribution, and return its report."""
+        """Finish the entry of the attribution, and return its report.
+
+        Raises
+        ------
+        RightsError
+            If tracks have no day of generation; the message counts them and names the first.
+        """
+        if self._undated:
+            tracks = "track" if len(self._undated) == 1 else "tracks"
+            raise RightsError(
+                f"{tracks} {first_of(self._undated, _SHOWN)}: the day of generation is not known, which licences "
+                "depend on; give it for all tracks with --generated DATE, or by track in column generated_on of the "
+                "usage"
+            )
         if self._id is not None:
             entry = update(attribution).where(attribution.c.id == self._id)
             self._connection.execute(entry.values(results_sha256=scans.sha256))
@@ -190,10 +210,7 @@ class AttributionEntry:
             )
         generated_on = (rows[0].generated_on if rows else "") or defaults.generated_on
         if not generated_on:
-            raise RightsError(
-                f"track {printable(result.name):.200}: the day of generation is not known, which licences depend on; "
-                "give it for all tracks, or by track in column generated_on of the usage"
-            )
+            self._undated.append(f"{printable(result.name):.200}")
         return TrackOrigin(
             self._licensee,
             generated_on,

@@ -19,6 +19,7 @@ from sourceprint.royalties.rights.database import Database, actor, in_chunks, ti
 from sourceprint.royalties.rights.licences import validate_purpose
 from sourceprint.royalties.rights.rights import load_rights
 from sourceprint.royalties.rights.schema import attribution
+from sourceprint.royalties.rights.schema import party as party_table
 from sourceprint.royalties.rights.schema import use as use_table
 from sourceprint.royalties.territories import WORLDWIDE, validate_territory
 from sourceprint.royalties.uses.attribution import TrackOrigin
@@ -31,6 +32,7 @@ from sourceprint.royalties.uses.states import LONGEST_REASON, latest_states
 from sourceprint.royalties.uses.usage import Usage
 from sourceprint.royalties.uses.use import STATES, Use, use_from_json
 from sourceprint.royalties.uses.uses_text import AttributionReport
+from sourceprint.text.nearest import nearest
 
 __all__ = ["attribute_results", "current_uses", "list_uses", "require_licensee"]
 
@@ -209,18 +211,22 @@ def list_uses(
     return [(use, outcomes[use.id]) for use in found]
 
 
-def require_licensee(connection: Connection, licensee: str, place: str) -> None:
+def require_licensee(connection: Connection, licensee: str, place: str = "the rights on file") -> None:
     """Refuse a licensee that is not on file in a database, given by its name for messages.
 
     Raises
     ------
     UnknownRightsError
-        If there is no such party.
+        If there is no such party; the message names the nearest id.
     """
-    if licensee not in load_rights(connection, licensee=licensee).parties:
-        raise UnknownRightsError(
-            f"licensee {printable(licensee):.80}: no such party in {place}; import it with its licences"
-        )
+    if licensee in load_rights(connection, licensee=licensee).parties:
+        return
+    ids = connection.scalars(select(party_table.c.id).where(party_table.c.until.is_(None)))
+    near = nearest(licensee, sorted(ids))
+    hint = f"the nearest id is {printable(near)}; mend it, or " if near else ""
+    raise UnknownRightsError(
+        f"licensee {printable(licensee):.80}: no such party in {place}; {hint}import it with its licences"
+    )
 
 
 def _nowhere(_digest: str, _recording: str) -> bool:

@@ -18,6 +18,8 @@ from sourceprint.text.tables import counted, first_of, table
 __all__ = ["AttributionReport", "judged_use_to_json", "report_text", "report_to_json", "uses_text"]
 
 SCHEMA = "sourceprint/attribution/1"
+_SEARCHED = ("matched", "no_match")
+_WITHOUT_MUSIC = ("too_short", "not_enough_music")
 _SHOWN = 10
 _SHOWN_CONTENDERS = 3
 _LONGEST_NAME = 32
@@ -96,8 +98,13 @@ class AttributionReport:
 
     @property
     def n_failed(self) -> int:
-        """How many tracks could not be searched."""
-        return sum(n for status, n in self.tracks.items() if status not in ("matched", "no_match"))
+        """How many tracks could not be searched, and may be once their files are mended."""
+        return sum(n for status, n in self.tracks.items() if status not in (*_SEARCHED, *_WITHOUT_MUSIC))
+
+    @property
+    def n_without_music(self) -> int:
+        """How many tracks were read to their end, and hold too little audio or music to be searched."""
+        return sum(self.tracks.get(status, 0) for status in _WITHOUT_MUSIC)
 
 
 def report_to_json(report: AttributionReport) -> dict[str, Any]:
@@ -127,6 +134,9 @@ def report_text(report: AttributionReport) -> str:
         lines.append("            in part; give the one that pays a higher `precedence = NUMBER`, and import it again")
     if report.repeated:
         lines.append(f"note        {counted(report.repeated, 'result')} left out: the same track again")
+    if report.n_without_music:
+        without = counted(report.n_without_music, "track")
+        lines.append(f"note        {without} with too little music to be searched, which no scan can change")
     if report.n_failed:
         failed = counted(report.n_failed, "track")
         lines.append(f"note        {failed} could not be searched; earlier uses of such tracks stay as they are")

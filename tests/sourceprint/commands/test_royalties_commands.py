@@ -294,7 +294,7 @@ def test_without_a_database_the_exit_code_is_5(rights: Path, words: tuple[str | 
         ("'paid' is not one of 'claimed'", ("uses", "set", "paid", OPEN_USE, "--reason", "so")),
         ("reason: write one of 1 to", ("uses", "set", "disputed", OPEN_USE, "--reason", " ")),
         ("use U1: there is none", ("uses", "history", "U1")),
-        ("check the id of the licensee", (*ISSUE, "--licensee", "P-NIX", "--out", "out")),
+        ("licensee P-NIX: no such party", (*ISSUE, "--licensee", "P-NIX", "--out", "out")),
         ("period '2026-Q9'", (*ISSUE, "--period", "2026-Q9", "--out", "out")),
         ("currency 'XXQ'", (*ISSUE, "--currency", "XXQ", "--out", "out")),
         ("format 'pdf': take one of json", (*ISSUE, "--format", "pdf", "--out", "out")),
@@ -355,7 +355,27 @@ def test_tracks_that_failed_give_4_and_the_others_are_entered(attributed: Path, 
     results.write_text(RESULTS.read_text() + json.dumps(failed) + "\n")
     result = run("attribute", results, *ATTRIBUTE[2:], "--quiet")
     assert (result.exit_code, result.stdout) == (4, "")
-    assert result.stderr == "Error: 1 track could not be searched; scan them again\n"
+    assert result.stderr == (
+        "Error: 1 track could not be searched; copy the files again and scan them with --retry-failed, or scan without "
+        "them into a new run\n"
+    )
+
+
+def test_tracks_without_music_leave_an_attribution_complete(attributed: Path, tmp_path: Path) -> None:
+    silent = a_scan_result("silent.wav", status="not_enough_music", reason="silent")
+    short = a_scan_result("short.wav", status="too_short", reason="short")
+    results = tmp_path / "results.jsonl"
+    results.write_text(RESULTS.read_text() + "".join(json.dumps(one) + "\n" for one in (silent, short)))
+    result = run("attribute", results, *ATTRIBUTE[2:])
+    assert (result.exit_code, "Error" in result.stderr) == (0, False)
+    assert "note        2 tracks with too little music to be searched, which no scan can change\n" in result.stderr
+
+
+def test_a_slip_in_a_licensee_is_named_before_anything_else(attributed: Path) -> None:
+    refused(
+        2, "licensee P-TON: no such party in the rights on file; the nearest id is P-TONE; mend it, or import it",
+        "statement", "--period", "2026-Q3", "--licensee", "P-TON", "--out", attributed.parent / "no",
+    )  # fmt: skip
 
 
 def test_an_interrupted_attribution_enters_nothing(attributed: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,6 +33,7 @@ from sourceprint.royalties.statements.register import (
     statement_text,
 )
 from sourceprint.royalties.statements.statement import Conversion, Statement
+from sourceprint.royalties.tables.imports import import_rights
 from sourceprint.royalties.uses.ledger import attribute_results, current_uses
 from sourceprint.royalties.uses.policy import load_policy
 from sourceprint.royalties.uses.states import change_state
@@ -371,7 +372,11 @@ def test_a_period_without_uses_is_stated_as_nothing(attributed: Database) -> Non
     assert issue(attributed, Period.parse("2025-Q1")).lines == ()
 
 
-def test_a_licensee_without_licences_needs_a_currency(database: Database) -> None:
+def test_a_licensee_without_licences_needs_a_currency(database: Database, tmp_path: Path) -> None:
+    with pytest.raises(UnknownRightsError, match="licensee P-GEN: no such party in the rights on file; import it"):
+        issue(database)
+    (tmp_path / "parties.csv").write_text("party_id,party\nP-GEN,Gen\n", encoding="utf-8")
+    import_rights(database, [tmp_path / "parties.csv"])
     with pytest.raises(StatementError, match="there is no licence on file; name the statement"):
         issue(database)
     with pytest.raises(ParameterError, match="currency 'XXQ'"):

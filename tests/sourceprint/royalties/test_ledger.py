@@ -178,9 +178,12 @@ def test_uses_are_found_by_track_and_period(rights_on_file: Database, tmp_path: 
 def test_faulty_input_leaves_the_ledger_unchanged(rights_on_file: Database, tmp_path: Path) -> None:
     with pytest.raises(RightsError, match=r"line 2: schema=None"):
         entered(rights_on_file, tmp_path, ONE, {})
-    with pytest.raises(RightsError, match=r"track one.wav: the day of generation is not known"):
+    with pytest.raises(RightsError, match=r"track one.wav: the day of generation is not known.*--generated DATE"):
         entered(rights_on_file, tmp_path, ONE, generated_on="")
-    with pytest.raises(UnknownRightsError, match=r"licensee P-NOBODY: no such party"):
+    many = [a_scan_result(f"{k}.wav", a_match("R1", a_passage(0, 9_000))) for k in range(7)]
+    with pytest.raises(RightsError, match=r"^tracks 0.wav, 1.wav, 2.wav, 3.wav, 4.wav and 2 more: the day"):
+        entered(rights_on_file, tmp_path, *many, generated_on="")
+    with pytest.raises(UnknownRightsError, match=r"licensee P-NOBODY: no such party in .*; import it with"):
         entered(rights_on_file, tmp_path, ONE, licensee="P-NOBODY")
     with pytest.raises(ParameterError, match=r"purpose 'sing'"):
         entered(rights_on_file, tmp_path, ONE, purpose="sing")

@@ -126,9 +126,8 @@ def currency_of(inputs: StatementInputs, stored: Sequence[StatementHead], rights
     cards = sorted({licence.rate_card.currency for licence in rights.licences.values()})
     if not wanted and len(cards) != 1:
         known = f"the rate cards are in {', '.join(cards)}" if cards else "there is no licence on file"
-        check = "" if cards else ", or check the id of the licensee"
         raise StatementError(
-            f"currency of the statement of {printable(inputs.licensee)}: {known}; name the statement's currency{check}"
+            f"currency of the statement of {printable(inputs.licensee)}: {known}; name the statement's currency"
         )
     return wanted or cards[0]
 
