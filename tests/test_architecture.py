@@ -301,6 +301,26 @@ def test_help_loads_nothing_heavy() -> None:
     assert "Usage:" in done.stdout
 
 
+def test_the_page_lists_the_helpers_of_the_tests() -> None:
+    table = PAGE.partition("## Helpers of the tests\n\n")[2].partition("\n## ")[0]
+    listed = [
+        name for row in table.splitlines() for name in re.findall(r"`(\w+)`", row.partition("| ")[2].partition(" |")[0])
+    ]
+    helpers = {path.stem for path in (ROOT / "tests").glob("*.py") if not path.stem.startswith(("test_", "__"))}
+    assert set(listed) == helpers
+    assert len(listed) == len(helpers)
+
+
+def test_functions_on_the_page_are_in_their_modules() -> None:
+    table = PAGE.partition("The functions that two commands call")[2].partition("\n\nFrom there")[0]
+    calls = re.findall(r"`(\w+/[\w/]+\.py)`: ((?:`[\w.]+`(?:, )?)+)", table)
+    assert len(calls) > 12
+    for module, names in calls:
+        text = (ROOT / module).read_text(encoding="utf-8")
+        for name in re.findall(r"`(?:\w+\.)*(\w+)`", names):
+            assert re.search(rf"\bdef {name}\(", text), f"{module}: {name}"
+
+
 # --- installed files ------------------------------------------------------------------------------------------------
 
 
