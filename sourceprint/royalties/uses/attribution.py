@@ -65,12 +65,12 @@ def attribute(
     Returns
     -------
     list of Use
-        By layer (recording first) and recording or work.
+        As `resolve_overlaps` orders them; those of passages in excluded ranges come last.
 
     Raises
     ------
     ParameterError
-        If the day of generation or a territory is none.
+        If a territory is none.
     """
     owners = owners or Owners(rights)
     claims, excluded = claims_of(result, rights, owners)

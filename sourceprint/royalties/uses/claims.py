@@ -34,7 +34,8 @@ class Claimant:
     Attributes
     ----------
     key : str
-        Equal for claims that count as one: the recording in the recording layer, the works in the composition layer.
+        Equal for claims that count as one: the recording in the recording layer, the works in the composition layer;
+        `name` where that is open.
     name : str
         Id of the recording, or "asset:" and the id in the index where there is none.
     recording_ids : tuple of str
@@ -105,7 +106,7 @@ class Claim:
 
 
 class Owners:
-    """Compare recordings by payees: owners of master and works, and the scopes of licences.
+    """Compare recordings by payees: owners of the master, works, and all that licences tell them apart by.
 
     Parameters
     ----------
@@ -123,13 +124,16 @@ class Owners:
                     self._named_by.setdefault(recording_id, []).append(licence.id)
 
     def key(self, recording_id: str) -> Hashable | None:
-        """Return a key that is equal for recordings of the same owners; None if owners or works are not all known."""
+        """Return a key that is equal for recordings that pay the same parties under the same licences.
+
+        None if a recording has no master share, no work, or a share without a party.
+        """
         if recording_id not in self._keys:
             self._keys[recording_id] = self._made(recording_id)
         return self._keys[recording_id]
 
     def agree(self, recording_ids: Iterable[str]) -> bool:
-        """Return whether all recordings have the same owners, all of them known."""
+        """Return whether all recordings have the same key, and none is without one."""
         keys = {self.key(recording_id) for recording_id in recording_ids}
         return len(keys) == 1 and None not in keys
 

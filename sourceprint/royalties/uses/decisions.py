@@ -3,7 +3,8 @@
 A decision on a superseded use goes on to the new use of the same track, layer, recording and works whose passages are
 the same one by one, each end moved by less than a second. Where there is none, it is asked for again: every new use of
 the same recording or works in the track, or of the same time, is put into review with a reason that names the earlier
-decision. Only where nothing new is there at all, the decision has no use any more; the report names it.
+decision, unless it is withdrawn or has a decision that went on. Where there is no such use either, the report names the
+decision.
 
 Three kinds of changes are made by attributions and not by people; their reasons start with `ASKED_AGAIN`, `CONFLICT` or
 `NO_CONFLICT`. The second is a review of time that a fuller scan gave to another use; the third ends it.
@@ -125,7 +126,7 @@ def overlap(one: Use, other: Use) -> bool:
 
 
 def stored_uses(connection: Connection, use_ids: Iterable[str]) -> list[Use]:
-    """Return uses by their ids, as they were attributed, each once, in the order of their ids."""
+    """Return the uses on file among these ids, as they were attributed, each once, in the order of their ids."""
     documents: dict[str, str] = {}
     for chunk in in_chunks(sorted(use_ids)):
         query = select(use_table.c.id, use_table.c.document).where(use_table.c.id.in_(chunk))

@@ -121,7 +121,15 @@ class AttributionEntry:
         self._undated: list[str] = []  # tracks; once there is one, nothing more is entered, and the end refuses
 
     def enter(self, batch: list[ScanResult]) -> None:
-        """Attribute a batch of tracks, and enter the new uses."""
+        """Attribute a batch of tracks: enter their new uses, supersede others, and carry decisions over.
+
+        Once a track has no day of generation, nothing more is entered, and `close` raises.
+
+        Raises
+        ------
+        RightsError
+            If two tracks would take the same usage.
+        """
         self._statuses.update(result.status for result in batch)
         searched = [result for result in batch if result.searched]
         rights = self._rights(searched)

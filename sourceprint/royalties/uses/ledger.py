@@ -78,6 +78,10 @@ def attribute_results(
         As `sourceprint.royalties.uses.searches.Holds`; None knows of no index.
     supersede : str
         Why these scans supersede all earlier ones of the same tracks, however full; "" where they do not.
+    by, now : str or None, datetime or None
+        Who attributes, as `actor` has it, and when; by default now.
+    dry_run : bool
+        Whether to report only, and keep nothing; `attribution_id` of the report is then None.
     before_keeping : callable or None
         Called with the connection, the tracks (SHA-256) of which uses were added or superseded, and the report, before
         it is kept; if it raises, nothing is entered.

@@ -43,7 +43,7 @@ class Holding:
     ----------
     layer : str
     claimant : Claimant
-        Its recording or works; of an unresolved overlap, those with most evidence.
+        Its recording or works; of an unresolved overlap, all recordings that may be meant, and `rule` as its problem.
     state : str
         "unresolved" where the recording or work of its time is not known, such as after a tie; "withdrawn" where no
         claim of it won any time; else "".
@@ -56,6 +56,7 @@ class Holding:
     passages : list of UsePassage
         By start.
     attributed_us : int
+        Microseconds that it won; 0 where it is withdrawn.
     """
 
     layer: str
@@ -105,7 +106,7 @@ def resolve_overlaps(claims: Iterable[Claim], policy: Policy, owners: Owners) ->
     Returns
     -------
     list of Holding
-        By layer (recording first), state, claimant, contenders.
+        By layer, recordings first; in each those with a claimant, those without one, and the withdrawn ones.
     """
     ranked = sorted(claims, key=lambda claim: claim.rank)
     court = _Court(policy, owners, ranked)

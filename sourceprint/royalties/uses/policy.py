@@ -42,7 +42,7 @@ METHODS = ("matched-seconds", "coverage-weighted", "equal", "pro-rata-pool", "fi
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """One policy, validated; the attributes are those of the file.
+    """One policy, validated; the attributes are the keys of the file, with their values as docs/formats/policy.md says.
 
     Attributes
     ----------
@@ -52,7 +52,7 @@ class Policy:
     methods : tuple of str
         Of `METHODS`, in order of preference.
     min_ms : int
-        Milliseconds.
+        `min_seconds` of the file, in milliseconds.
     claim_confidence, review_confidence : Decimal
         From 0 to 1; review <= claim.
     decide_by, otherwise, composition, not_scanned, usage_names : str
@@ -186,7 +186,7 @@ def shipped_policies() -> tuple[str, ...]:
 
 
 def shipped_policy(name: str) -> str:
-    """Return a policy that comes with the package as TOML with comments, to be copied and changed.
+    """Return a policy that comes with the package, by a name of `shipped_policies`: TOML with comments.
 
     Examples
     --------

@@ -18,7 +18,7 @@ __all__ = ["ScanFile"]
 
 
 class ScanFile:
-    """A file of scan results; iterating reads it once, from the start.
+    """A file of scan results; each iteration reads it from the start.
 
     Attributes
     ----------

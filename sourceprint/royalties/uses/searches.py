@@ -168,7 +168,7 @@ class ScanLog:
     _documents: dict[TrackSearch, str] = field(default_factory=dict)
 
     def earlier(self, tracks: Iterable[str]) -> dict[str, list[TrackSearch]]:
-        """Return the earlier searches of tracks (by SHA-256), in the order of entry."""
+        """Return the searches on file of tracks (by SHA-256), in the order of entry; failed ones are left out."""
         found: dict[str, list[TrackSearch]] = {}
         for chunk in in_chunks(sorted(tracks)):
             for entry in self._entries(scanned_track.c.track_sha256.in_(chunk)):
@@ -178,7 +178,7 @@ class ScanLog:
         return found
 
     def enter(self, scanned: Iterable[tuple[ScanResult, str]], number: Callable[[], int]) -> None:
-        """Enter scans that are not on file.
+        """Enter scans that are not on file; with a reason, all of them.
 
         Parameters
         ----------

@@ -114,6 +114,8 @@ def change_state(
         Of current uses.
     reason : str
         Why, in a sentence; it stays in the history.
+    by, now : str or None, datetime or None
+        Who decides, as `actor` has it, and when; by default now.
     recording_id : str
         Which of its contenders each use is of, where that was open; with `resolved` only.
 
@@ -191,7 +193,7 @@ def name_recording(connection: Connection, use: Use, recording_id: str) -> Use:
 
 
 def contenders_of(use: Use) -> tuple[str, ...]:
-    """Return the ids of the recordings on file that a use without a recording may be of, sorted."""
+    """Return the ids of the recordings on file that a use without a recording may be of, sorted; none of a work."""
     return use.candidates if use.layer == "recording" else ()
 
 

@@ -137,7 +137,10 @@ class UseTerms:
         return frozenset(rights - {MASTER})
 
     def outcome(self, right: str, subject_id: str, party_ids: tuple[str, ...]) -> ShareOutcome:
-        """Return the outcome of a share; of one that several parties claim together, the best that any of them has.
+        """Return the outcome of a share.
+
+        One that several parties claim together is held if more than one licence permits it to any of them; else it has
+        the best outcome of all of them.
 
         Parameters
         ----------

@@ -25,7 +25,7 @@ from sourceprint.sheets.typed_rows import typed_rows
 __all__ = ["COLUMNS", "NOT_SCANNED", "Usage", "UsageRow", "read_usage"]
 
 NOT_SCANNED = "not scanned"
-"""What a row is matched by where no scan is of its track."""
+"""`UsageRow.matched_by` of a row whose track no scan is of."""
 
 COLUMNS = (
     "track", "territory", "usages", "net_revenue", "currency", "generated_on", "purpose", "track_id", "used_on",
@@ -46,7 +46,7 @@ class UsageRow:
     territory : str
         Country code or "Worldwide".
     usages : int
-        Streams, downloads, deliveries; at least 0.
+        Streams, downloads, deliveries; at least 0. Without that column 1 for a track, 0 for a territory as a whole.
     revenue : Fraction or None
         Net revenue in minor units of `currency`, exact; negative where it is taken back; None where not reported.
     currency : str

@@ -87,11 +87,11 @@ class Use:
     passages : tuple of UsePassage
         By start; they do not overlap.
     matched_ms : int
-        Union of all matched passages, before overlaps were resolved.
+        Union of the matched passages that it rests on, before overlaps were resolved.
     attributed_us : int
-        Microseconds that count for this use; over all uses of a track they never exceed its matched time.
+        Microseconds that count for this use; over all uses of a track in one layer they never exceed its matched time.
     aligned_landmarks : int
-        Of all its passages.
+        Of the matched passages that it rests on, each as a whole.
     confidence : Decimal
         Of its best passage.
     p_false : Decimal

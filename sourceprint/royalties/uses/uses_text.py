@@ -167,8 +167,8 @@ def report_text(report: AttributionReport) -> str:
 def uses_text(uses: Iterable[tuple[Use, Iterable[RightOutcome]]]) -> str:
     """Return uses as a table for people, one per line, in the order given; times are seconds of the track.
 
-    Ids of uses are in full; of a long name of a track, its end is shown. The licence is that which permits the use, or
-    in words that none does; right by right, where they differ.
+    Ids of uses are in full; of a long name of a track, its end is shown. The licence is the one that permits the
+    use, "outside" and the one whose rule it breaks, or "none"; right by right, where they differ.
     """
     rows = [_TITLES, *(_cells(use, outcomes) for use, outcomes in uses)]
     widths = {column: max(len(row[column]) for row in rows) for column in _NUMBERS}
