@@ -1,6 +1,6 @@
 """Audit a written statement: checksums, digest, arithmetic, formats, signature and chain.
 
-`audit_statement` takes a folder as `write_statement` leaves it, or a `statement.json` alone. It checks every file by
+`full_audit` takes a folder as `write_statement` leaves it, or a `statement.json` alone. It checks every file by
 SHA256SUMS; the digest of the statement; its arithmetic (`proof`); and that all other files agree with the JSON
 (`files.agreement`). It checks the signature and, given the database that issued the statement, that the statement is on
 file there and the chain is unchanged. Given the transparency log of whose checkpoint the statement holds a copy, it
@@ -296,4 +296,4 @@ def _check_inputs(statement: Statement) -> Iterator[tuple[str, str]]:
     found = asdict(input_digests(statement, ""))
     for name, stated in asdict(statement.inputs).items():
         if name != "earlier" and stated != found[name]:
-            yield f"inputs, {name}", f"is stated as {stated:.80}, and what the statement has comes to {found[name]}"
+            yield f"inputs, {name}", f"is stated as {stated:.80}, the fields of the statement have {found[name]}"

@@ -54,7 +54,7 @@ class Authorship:
         Raises
         ------
         VerificationError
-            If nobody does, and it matters.
+            If the statement is signed, by none of the keys that were given, and `any_key` is false.
         """
         if self.signer is not None and self.trusted is None and not any_key:
             raise VerificationError(
@@ -73,7 +73,8 @@ def authorship_of(statement: Statement, folder: Path | None, keys: Sequence[Publ
     folder : Path or None
         Where its files are; None where there is only its JSON, which has no signature by itself.
     keys : sequence of PublicKey or str
-        Those that the caller vouches for, or their fingerprints; it must be signed with one of them.
+        Those that the caller vouches for, or their fingerprints: it must be signed with one of them. With none, any
+        signer will do, and none is trusted.
     """
     signer = PublicKey.parse(statement.signer) if statement.signer else None
     given = ", ".join(key if isinstance(key, str) else key.id for key in keys)

@@ -113,7 +113,8 @@ def compute_statement(
     minimum_before : mapping of str to Amount or None
         The minimum payout of each party in earlier statements: it still holds for a party without a line now.
     charged : collection of (str, str)
-        Tracks (SHA-256) and territories that earlier statements have: rates without `per_usage` do not count again.
+        Tracks, by `UsageRow.key`, and territories that count in earlier statements: rates without `per_usage` are not
+        charged for them again.
     adjustments : iterable of Adjustment
         To earlier statements.
     adjusted_rights : Rights or None

@@ -1,8 +1,8 @@
 """Compute the changes of money that an attribution would cause, before it is kept, by recording, right and party.
 
-Every issued statement, and every period with usage on file that was not stated, is computed twice: from the ledger as
-it is, and from the ledger as it would be. The next statement takes back a party's loss in an issued one, so the loss
-needs agreement first.
+Every issued statement is computed twice: from the ledger as it is, and from the ledger as it would be; in a dry run, so
+is every period with usage on file that was not stated. The next statement takes back a party's loss in an issued one,
+so the loss needs agreement first.
 """
 
 from collections.abc import Collection, Iterable
@@ -96,7 +96,7 @@ class Announcement:
     unknown: list[str] = field(default_factory=list)
 
     def __call__(self, connection: Connection, tracks: Collection[str], report: AttributionReport) -> None:
-        """Compute the changes of an attribution.
+        """Compute the changes of an attribution; none unless it supersedes uses of stated tracks, or is a dry run.
 
         Parameters
         ----------

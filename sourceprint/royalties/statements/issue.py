@@ -138,8 +138,8 @@ def issue_statement(
     corrections : sequence of HandAdjustment
         Adjustments by hand to statements that are closed.
     everything : bool
-        Whether all earlier statements are computed again, and not only those affected by a change; the result
-        is the same.
+        Whether all earlier statements that are open are computed again, and not only those affected by a change; the
+        result is the same.
 
     Raises
     ------
@@ -150,6 +150,10 @@ def issue_statement(
     ListedError
         If usage is reported of tracks that no scan is of, and the policy does not hold it; or of days outside the
         period.
+    UnknownRightsError
+        If the licensee is not on file.
+    ParameterError
+        If the day of issue is no date, there is no such currency, or an amount is beyond the limit.
     RightsDatabaseError
         If the database cannot be reached or written.
     """

@@ -1,10 +1,10 @@
 """Explain one line of a statement, back to seconds of audio: for an auditor with a pocket calculator.
 
-The inputs are a statement and the number of a line. The result, as text or as plain JSON types, has for every
-contribution: the passages in the track and in the matched recording (the paid one, or one that contains it), the use
-with its state and rule, the licence, the formula of the amount with its numbers, and the parts taken of it in turn
-(right, work, share). Then the sum of the line, the deductions, the net, and the payment that it is part of. Amounts
-are in the statement's currency, exact.
+The inputs are a statement and the number of a line. The result is plain JSON types, or text, which shows the first 50
+contributions. It has for each: the passages in the track and in the matched recording (the paid one, or one that
+contains it), the use with its state and rule, the licence, the formula of the amount with its numbers, and the parts
+taken of it in turn (right, work, share). Then the sum of the line, the deductions, the net, and the payment that it is
+part of. Amounts are in the statement's currency, exact.
 """
 
 from typing import Any

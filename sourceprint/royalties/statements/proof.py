@@ -86,7 +86,7 @@ def _of_totals(statement: Statement) -> Iterator[tuple[str, str]]:
         group = (total.territory, total.right)
         where = f"total of {total.territory}, {total.right}"
         if group in seen:
-            yield where, "stands twice"
+            yield where, "is there twice"
         seen.add(group)
         found = gross.get(group)
         if found is None:
@@ -184,7 +184,7 @@ def _of_balances(statement: Statement) -> Iterator[tuple[str, str]]:
     for balance in statement.balances:
         where = f"balance of {balance.party_id}"
         if balance.party_id in seen:
-            yield where, "stands twice"
+            yield where, "is there twice"
         seen.add(balance.party_id)
         for name, stated, found in (
             ("lines", balance.lines, net.get(balance.party_id, ZERO)),

@@ -39,8 +39,8 @@ def input_digests(statement: Statement, before: str) -> InputDigests:
 def identified(statement: Statement) -> Statement:
     """Return a statement with its id, from a digest of its inputs and lines; the day of issue is no part of it.
 
-    Opening balances and adjustments follow from the statements before, and the revision of the rights counts other
-    imports too; none of these is an input of this period.
+    Opening balances, and adjustments but those by hand, follow from the statements before, and the revision of the
+    rights counts other imports too; none of these is an input of this period.
     """
     digest = hashlib.sha256(exact_json(_inputs(statement))[:-1] + b",[")
     for number, chunk in enumerate(in_chunks(statement.lines, _LINES)):

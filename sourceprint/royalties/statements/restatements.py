@@ -55,14 +55,17 @@ def restate_usage(
     Returns
     -------
     report : UsageReport
-        As it is on file.
+        As it is on file; of version 0 if it only repeats a statement from before reports were kept.
     last_day : date or None
-        The last day on which a statement may be issued that carries it; None where there is no such day.
+        The last day on which a statement may be issued that carries it; None where the period was not stated, or its
+        statement never closes.
 
     Raises
     ------
     UnknownRightsError
         If the licensee is not on file.
+    ParameterError
+        If the reason is too long.
     StatementError
         If the period was stated from another report and there is no reason, or its statement is closed.
     ListedError
@@ -93,8 +96,7 @@ def restate_usage(
 def closed_with(database: Database, use_ids: Iterable[str], *, today: date) -> list[tuple[str, date]]:
     """Return ids of closed statements on the tracks of some uses, each with the last day on which it was open.
 
-    A statement that was replaced is left out, as is one that never closes. Decisions on these uses change nothing in
-    those statements.
+    Decisions on these uses change nothing in those statements.
     """
     found: list[tuple[str, date]] = []
     with database.reading() as connection:

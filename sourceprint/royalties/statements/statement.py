@@ -84,9 +84,10 @@ class OutsideShare:
     ----------
     use_id, territory : str
     outcome : str
-        As `sourceprint.royalties.uses.terms` has it: "outside_licence" or "no_licence".
+        As `sourceprint.royalties.uses.terms` has it: "outside_licence", "no_licence", "opted_out" or "term_ended".
     licence_id, rule : str
-        The licence that came nearest, and the rule that it breaks; "" where none covers the share.
+        The licence that came nearest, and the rule that it breaks; "" where none covers the share. Where the owner
+        opted out or the term has ended, the rule says so, and no licence is named.
     right : str
         "" is any right in a work; in statements of schema 1, all rights of the use.
     recording_id, work_id, party_id, share_id : str
@@ -218,7 +219,8 @@ class Statement:
     Attributes
     ----------
     id : str
-        "S-", licensee, period and 12 hexadecimal digits of the digest of all inputs, joined by "-".
+        "S", licensee, period and 12 hexadecimal digits of the digest of inputs and lines, joined by "-"; of a statement
+        that was not issued, DRAFT or PROVISIONAL in place of "S".
     period : Period
     issued_on : str
         YYYY-MM-DD.
@@ -230,7 +232,7 @@ class Statement:
     policy_name, policy_digest : str
     rights_revision : int
     usage : tuple of UsageRow
-        As reported.
+        As reported, each with the scanned track that it was matched to; by territory, then by track.
     usage_sha256, fx_sha256 : str
         Of the files; "" where there was none.
     conversions : tuple of Conversion

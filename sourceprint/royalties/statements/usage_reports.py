@@ -80,6 +80,8 @@ def enter_report(
 ) -> UsageReport:
     """Enter a usage report for a period as a new version, unless its rows are those on file; return the version.
 
+    A report that repeats a statement from before reports were kept is returned as version 0, and not entered.
+
     Parameters
     ----------
     connection : Connection

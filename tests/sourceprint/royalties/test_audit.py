@@ -282,7 +282,7 @@ def with_adjustment(statement: Statement, **changes: object) -> Statement:
         (lambda s: with_total(s, total=ONE), "total of DE, Master", "total 1, stated"),
         (lambda s: with_total(s, lines_sum=ONE), "total of DE, Master", "stated sum of lines 1, the"),
         (lambda s: replace(s, totals=s.totals[1:]), "total of DE, Master", "is missing, though there are lines"),
-        (lambda s: replace(s, totals=(s.totals[0], *s.totals)), "total of DE, Master", "stands twice"),
+        (lambda s: replace(s, totals=(s.totals[0], *s.totals)), "total of DE, Master", "is there twice"),
         (lambda s: with_balance(s, carried=ONE), "balance of P-ANNA", "carried 1 is stated, its parts come to"),
         (lambda s: with_balance(s, lines=ONE), "balance of P-ANNA", "lines 1 is stated, its parts come to"),
         (lambda s: with_balance(s, adjustments=ZERO), "balance of P-ANNA", "adjustments 0 is stated, its parts"),
@@ -290,7 +290,7 @@ def with_adjustment(statement: Statement, **changes: object) -> Statement:
         (lambda s: with_balance(s, paid=ONE), "balance of P-ANNA", "paid 1 is stated, its parts come to"),
         (lambda s: with_balance(s, minimum=of_cents(9_999)), "balance of P-ANNA", "is stated, its parts come to 0"),
         (lambda s: replace(s, balances=s.balances[1:]), "balance of P-ANNA", "is missing"),
-        (lambda s: replace(s, balances=(s.balances[0], *s.balances)), "balance of P-ANNA", "stands twice"),
+        (lambda s: replace(s, balances=(s.balances[0], *s.balances)), "balance of P-ANNA", "is there twice"),
         (lambda s: with_adjustment(s, now=ZERO), "adjustment 1", "now less stated is -9, the adjustment -2.5"),
     ],
 )

@@ -158,7 +158,8 @@ def allocate(
     Raises
     ------
     StatementError
-        If no method has its inputs for a licence.
+        If no method has its inputs for a licence, a rate of exchange is missing, an amount is beyond the limit, or some
+        tracks of a territory state revenue and others none.
     """
     counted = sorted((use for use in uses if use.state != "withdrawn"), key=lambda use: (use.track_sha256, use.id))
     by_track: dict[str, list[Use]] = {}

@@ -34,7 +34,7 @@ class Earned:
 
 
 def earned_in(period: Period, lines: Iterable[Line | Adjustment]) -> Earned:
-    """Return the sum of a period's lines and the adjustments to them, by licence."""
+    """Return the sum of a period's lines and adjustments, by licence; unmatched ones and guarantees do not count."""
     sums: dict[str, Amount] = {}
     for line in lines:
         if line.kind != "unmatched" and line.right != GUARANTEE and line.licence_id:
@@ -55,7 +55,7 @@ def with_guarantees(
     elsewhere: Iterable[Earned],
     converter: Converter,
 ) -> tuple[Line, ...]:
-    """Return lines with one more for each licence under which less was earned than is guaranteed.
+    """Return lines with one more for each licence under which less was earned than is guaranteed, numbered anew.
 
     Parameters
     ----------

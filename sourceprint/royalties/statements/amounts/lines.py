@@ -9,8 +9,9 @@ kind of line        amounts in it
 `payable`           owed to a party
 `unclaimed`         owed, but no party is on file for this part of the share, or no work for the recording
 `overclaim`         held: the shares on file of this right, in this territory, on this day exceed 100 %
-`held`              held: the use is under review, disputed or unresolved, or several licences cover the share
-`unmatched`         the part of a licence's revenue that no use accounts for; stays with the licensee
+`held`              held: the use is under review, disputed or unresolved, several licences cover the share, or the
+                    track was not scanned
+`unmatched`         the part of a licence's revenue, or pool, that no use accounts for; stays with the licensee
 ==================  ====================================================================================================
 """
 
@@ -62,9 +63,9 @@ class Contribution:
     Attributes
     ----------
     use_id : str
-        "" for revenue that no use accounts for.
+        "" for revenue that no use accounts for, and for guarantees and pools.
     method : str
-        The method of the policy that gave the amount.
+        The method of the policy that gave the amount, "minimum-guarantee" or "training-pool".
     amount : Amount
         Of the use in this territory, before it is divided by right and share.
     right_millionths, work_millionths, share_millionths : int
@@ -126,7 +127,8 @@ class Line:
     contributions : tuple of Contribution
         By use, share.
     shares_on : str
-        The day, or first and last day, of the share holders who are owed, with its meaning; "" for `unmatched`.
+        The day, or first and last day, of the share holders who are owed, with its meaning; "" for `unmatched` lines
+        and guarantees.
     """
 
     number: Whole

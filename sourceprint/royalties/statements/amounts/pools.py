@@ -37,7 +37,7 @@ from sourceprint.text.tables import counted
 __all__ = ["TRAINING_POOL", "has_pool_due", "opted_out_of_pools", "pool_parts"]
 
 TRAINING_POOL = "training-pool"
-"""The method of what comes out of a pool."""
+"""`Contribution.method` of amounts from a pool."""
 
 
 def has_pool_due(licences: Iterable[Licence], period: Period) -> bool:

@@ -46,7 +46,7 @@ class Track:
     Attributes
     ----------
     key : str
-        Its SHA-256; where no use has it, the track's name or id in the usage file.
+        Its SHA-256 where that is known, else its name or id in the usage file.
     name : str
         For people.
     generated_on : str
@@ -143,7 +143,7 @@ class ReportedUsage:
 
     @property
     def territories(self) -> tuple[str, ...]:
-        """All territories that anything is reported of, or that uses are in, sorted."""
+        """All territories that anything is reported of, or that uses of tracks count in, sorted."""
         return tuple(sorted({*self._tracks, *self._whole}))
 
     @property

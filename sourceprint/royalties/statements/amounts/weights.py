@@ -75,7 +75,7 @@ class RevenuePart:
 
 
 def units_of(uses: Iterable[Use]) -> tuple[Unit, ...]:
-    """Return the uses of one track as they weigh, by id."""
+    """Return the uses of one track as they weigh: those of recordings, then those of works alone, each by id."""
     ordered = sorted(uses, key=lambda use: use.id)
     twins: dict[tuple[tuple[int, int], ...], Use] = {}
     for use in ordered:

@@ -110,7 +110,7 @@ def rights_changes(
     names : mapping of str to str
         Names of parties by id.
     all_choices : bool
-        Whether any opt-in or opt-out may be a cause, as it is of a part of a pool.
+        Whether any opt-in or opt-out may be a cause, as it is of a part of a pool; the first 1 000 are returned.
     """
     if revisions[0] >= revisions[1]:
         return []

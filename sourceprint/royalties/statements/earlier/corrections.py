@@ -54,7 +54,7 @@ def read_corrections(path: Path) -> tuple[HandAdjustment, ...]:
     Raises
     ------
     RightsError
-        As `typed_rows`.
+        As `typed_rows`; also if there is no row.
     """
     found, _ = typed_rows(path, _COLUMNS, [(name,) for name in _NEEDED], lambda _: _correction)
     if not found:

@@ -85,6 +85,8 @@ def with_usage(
     ------
     StatementError
         If the period was issued from another report.
+    ListedError
+        If a row is about a day outside the period.
     """
     licensee, period = inputs.licensee, inputs.period
     if kept is not None:
@@ -135,12 +137,13 @@ def currency_of(inputs: StatementInputs, stored: Sequence[StatementHead], rights
 def policy_for(connection: Connection, inputs: StatementInputs, uses: Sequence[Use], rights: Rights) -> Policy:
     """Return the policy: one that results of this licensee were attributed with, so that it is on file.
 
-    Without any results, a licensee with a pool for training gets the shipped policy for pools.
+    That is the one that was given, else that of the uses, else that of the latest attribution. Without any results, a
+    licensee with a pool for training gets the shipped policy for pools.
 
     Raises
     ------
     StatementError
-        If the uses were attributed with several, or nothing was ever attributed.
+        If the given one is not on file, the uses were attributed with several, or nothing was ever attributed.
     """
     if inputs.policy is not None:
         return kept_policy(connection, inputs.licensee, inputs.policy.digest, inputs.policy.name)
@@ -204,7 +207,7 @@ def rights_of(
 
 
 def kept_policy(connection: Connection, licensee: str, digest: str, name: str) -> Policy:
-    """Return a policy that results of a licensee were attributed with.
+    """Return a policy that results of a licensee were attributed with, or the shipped policy for pools.
 
     Raises
     ------

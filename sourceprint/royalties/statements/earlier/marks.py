@@ -1,7 +1,7 @@
 """The dependences of each statement, and the earlier statements that a change affects.
 
 Two things are noted beside every issued statement, which follow from the database and can be made again from it: a
-*mark*, the last numbers of all append-only tables, and the *dependences* of the statement, the tracks, recordings and
+*mark*, the last numbers of five append-only tables, and the *dependences* of the statement, the tracks, recordings and
 works in it. So the next statement finds the earlier ones to compute again by a few indexed queries: those that depend
 on a row newer than the mark. The others would come out the same.
 
@@ -45,7 +45,7 @@ _COUNTED = {
     "report": schema.usage_report.c.id,
     "revision": schema.revision.c.id,
 }
-"""What a mark holds the last number of."""
+"""The columns whose last numbers make a mark."""
 
 _ROWS = 5_000
 
@@ -251,7 +251,7 @@ def changed_since(
 
 
 def charged_before(connection: Connection, row_ids: Sequence[int], tracks: Iterable[str]) -> set[tuple[str, str]]:
-    """Return where some tracks count in earlier statements, as they were noted."""
+    """Return tracks and territories that count in some earlier statements, of some tracks, as they were noted."""
     table = schema.statement_subject.c
     rows, found = set(row_ids), set()
     for chunk in in_chunks(sorted(set(tracks))):

@@ -139,7 +139,7 @@ def recompute(
     corrections : iterable of HandAdjustment
         Adjustments by hand.
     everything : bool
-        Whether all are computed again, changed or not.
+        Whether all but closed ones are computed again, changed or not.
     period : Period or None
         Of the statement that carries the adjustments.
     earned_here : callable or None

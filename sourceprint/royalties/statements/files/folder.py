@@ -123,7 +123,7 @@ def statement_files(
 ) -> Iterator[tuple[str, bytes]]:
     """Yield the files of a statement, names in its folder and contents, `SHA256SUMS` last; no signature.
 
-    `statement.json` is among them whatever the formats. A draft has no folder `dsr`.
+    `statement.json` is among them whatever the formats. A provisional statement has no folder `dsr`.
 
     Parameters
     ----------

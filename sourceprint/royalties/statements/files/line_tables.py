@@ -56,12 +56,12 @@ SCHEMA = "sourceprint/statement-rows/2"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatementRow:
-    """One line of a statement, spelled out: the columns in their order; "" where there is no value.
+    """One line of a statement, or one step from lines to a payment: the columns in order; "" where there is no value.
 
     Attributes
     ----------
     line : int
-        Number of the line; 0 in the rows of a balance.
+        Number of the line; 0 in the rows of a balance or adjustment.
     currency : str
         ISO 4217.
     deductions : Amount

@@ -137,7 +137,7 @@ class View:
         return sorted({*self._payable, *self._accounts, *self._adjusted, *self._held} - {""})
 
     def bars(self, amounts: dict[str, Amount], *, sort: bool = True) -> list[tuple[str, Amount, str]]:
-        """Return label, amount and text by size; the rest after the twelfth is one bar."""
+        """Return label, amount and text, by size or as they come; the rest after the twelfth is one bar."""
         items = sorted(amounts.items(), key=lambda item: (-item[1].grains, item[0])) if sort else list(amounts.items())
         shown, rest = items[:_MAX_BARS], items[_MAX_BARS:]
         if rest:

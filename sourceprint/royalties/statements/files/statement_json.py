@@ -9,8 +9,8 @@ means that there is no value. `sourceprint.royalties.statements.statement` descr
 ==================  ====================================================================================================
 `schema`            "sourceprint/statement/2"; fields may be added, none changes its meaning
 `provisional`       left out where it is false, as are all fields that hold nothing and need not be there: `credits`,
-                    `advances`, `tiers`, `unused_revenue`, `inputs`, `chain_head`, `signer`, `backdated`,
-                    `log_checkpoint`; and, of lines, balances and all other records, fields that were added later,
+                    `advances`, `held`, `opted_out`, `tiers`, `unused_revenue`, `inputs`, `chain_head`, `signer`,
+                    `backdated`, `log_checkpoint`, `usage_version`, `usage_reason`; and, of lines, balances and all other records, fields that were added later,
                     where they have their default (`later_fields`): a new version writes the statements of an older
                     one byte for byte
 `uses`              as in `sourceprint.royalties.uses.use`
