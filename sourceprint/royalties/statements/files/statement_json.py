@@ -10,9 +10,9 @@ means that there is no value. `sourceprint.royalties.statements.statement` descr
 `schema`            "sourceprint/statement/2"; fields may be added, none changes its meaning
 `provisional`       left out where it is false, as are all fields that hold nothing and need not be there: `credits`,
                     `advances`, `held`, `opted_out`, `tiers`, `unused_revenue`, `inputs`, `chain_head`, `signer`,
-                    `backdated`, `log_checkpoint`, `usage_version`, `usage_reason`; and, of lines, balances and all other records, fields that were added later,
-                    where they have their default (`later_fields`): a new version writes the statements of an older
-                    one byte for byte
+                    `backdated`, `log_checkpoint`, `usage_version`, `usage_reason`; and, of lines, balances and all
+                    other records, fields that were added later, where they have their default (`later_fields`): a
+                    new version writes the statements of an older one byte for byte
 `uses`              as in `sourceprint.royalties.uses.use`
 `digest`            "sha256:" and the digest of the canonical JSON of everything else; in written documents only
 ==================  ====================================================================================================
