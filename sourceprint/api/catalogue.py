@@ -8,16 +8,16 @@ changes or removes; a second one is refused. Results are those of the commands, 
 import os
 from collections.abc import Iterator, Sequence
 from datetime import date
+from typing import Literal
 
 from fingerprint.arguments import expect_flags, path_of
 from fingerprint.errors import ParameterError
 from index.search.match import DEFAULT_FALSE_PER_1000H, options_of
-from index.storage.manifest import RECORDING
 from sourceprint.api.audio import Audio, audio_item
 from sourceprint.api.release_check import check_many
 from sourceprint.api.tracks import Paths, match_one, named_paths, scan_into_run, scan_many
 from sourceprint.api.writable_index import WritableIndex
-from sourceprint.gate.verdict import Report
+from sourceprint.gate.verdict import FailOn, Report
 from sourceprint.scans.results import ScanResult
 from sourceprint.scans.run_inputs import Search
 from sourceprint.scans.session import Session
@@ -55,7 +55,7 @@ class Catalogue(WritableIndex):
         max_false_per_1000h: float = DEFAULT_FALSE_PER_1000H,
         only: Sequence[str] = (),
         exclude: Sequence[str] = (),
-        layer: str = RECORDING,
+        layer: Literal["recording"] = "recording",
     ) -> ScanResult:
         """Find which recordings a track reuses.
 
@@ -76,7 +76,7 @@ class Catalogue(WritableIndex):
             False matches to put up with in 1 000 hours of audio; more finds fainter and shorter reuse.
         only, exclude : sequence of str
             Recordings to search, and not to search: "id:ID", "tag:TAG", or "@FILE" with one id per line.
-        layer : str
+        layer : {"recording"}
             The descriptors to search.
 
         Returns
@@ -117,7 +117,7 @@ class Catalogue(WritableIndex):
         max_false_per_1000h: float = DEFAULT_FALSE_PER_1000H,
         only: Sequence[str] = (),
         exclude: Sequence[str] = (),
-        layer: str = RECORDING,
+        layer: Literal["recording"] = "recording",
     ) -> Iterator[ScanResult]:
         """Match many files, one result each, as they are done.
 
@@ -177,7 +177,7 @@ class Catalogue(WritableIndex):
         *,
         policy: str | os.PathLike[str] | None = None,
         day: date | None = None,
-        fail_on: str = "block",
+        fail_on: FailOn = "block",
         jobs: int | None = 1,
     ) -> Report:
         """Check audio files against a release policy.

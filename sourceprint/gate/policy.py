@@ -100,6 +100,8 @@ class Rule:
         Of the best passage.
     min_ms : int or None
         Milliseconds of the file that reuse the recording, overlaps counted once.
+    min_total_ms : int or None
+        Milliseconds of the file that reuse any recording without the permission of a licence, overlaps counted once.
     min_percent_of_file, min_percent_of_recording : float or None
         Coverage of the file and of the recording.
     layers : tuple of str
@@ -113,17 +115,19 @@ class Rule:
     min_confidence: float | None = None
     max_false_per_1000h: float | None = None
     min_ms: int | None = None
+    min_total_ms: int | None = None
     min_percent_of_file: float | None = None
     min_percent_of_recording: float | None = None
     layers: tuple[str, ...] = ()
     names: Names = Names()
 
-    def fits(self, found: ResultMatch) -> bool:
-        """Return whether every condition holds of a match."""
+    def fits(self, found: ResultMatch, total_ms: int) -> bool:
+        """Return whether every condition holds of a match, in a file with so many matched and unlicensed ms."""
         return (
             (self.min_confidence is None or found.confidence >= self.min_confidence)
             and (self.max_false_per_1000h is None or found.false_per_1000h <= self.max_false_per_1000h)
             and (self.min_ms is None or found.track_match_ms >= self.min_ms)
+            and (self.min_total_ms is None or total_ms >= self.min_total_ms)
             and (self.min_percent_of_file is None or found.track_match_percentage >= self.min_percent_of_file)
             and (
                 self.min_percent_of_recording is None

@@ -39,8 +39,8 @@ RESERVED = ("licensed", "outside_licence", "unresolved", "near_limit", "otherwis
 """Names of decisions that are no rule of the policy; reports say them where they say the id of a rule."""
 
 _CONDITIONS = (
-    "min_confidence", "max_false_per_1000h", "min_seconds", "min_percent_of_file", "min_percent_of_recording",
-    "layers", "recordings", "isrcs",
+    "min_confidence", "max_false_per_1000h", "min_seconds", "min_total_seconds", "min_percent_of_file",
+    "min_percent_of_recording", "layers", "recordings", "isrcs",
 )  # fmt: skip
 _LARGEST_FILE = 1 << 20
 
@@ -69,6 +69,7 @@ class _RuleTable(Table, frozen=True):
     min_confidence: Annotated[float, Meta(ge=0.0, le=MOST_CONFIDENCE)] | None = None
     max_false_per_1000h: _Rate | None = None
     min_seconds: _Seconds | None = None
+    min_total_seconds: _Seconds | None = None
     min_percent_of_file: _Percent | None = None
     min_percent_of_recording: _Percent | None = None
     layers: _Layers | None = None
@@ -86,7 +87,11 @@ class _RuleTable(Table, frozen=True):
             )
         if not set(self.layers or ()) <= layer_specs().keys():
             yield TableError("layers")
-        yield from raised(lambda: _whole_milliseconds("min_seconds", self.min_seconds), lambda: _codes(self.isrcs))
+        yield from raised(
+            lambda: _whole_milliseconds("min_seconds", self.min_seconds),
+            lambda: _whole_milliseconds("min_total_seconds", self.min_total_seconds),
+            lambda: _codes(self.isrcs),
+        )
 
     def rule(self) -> Rule:
         return Rule(
@@ -95,6 +100,7 @@ class _RuleTable(Table, frozen=True):
             min_confidence=self.min_confidence,
             max_false_per_1000h=self.max_false_per_1000h,
             min_ms=_whole_milliseconds("min_seconds", self.min_seconds),
+            min_total_ms=_whole_milliseconds("min_total_seconds", self.min_total_seconds),
             min_percent_of_file=self.min_percent_of_file,
             min_percent_of_recording=self.min_percent_of_recording,
             layers=_once(self.layers),

@@ -22,7 +22,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any
+from typing import Any, Literal, get_args
 
 from fingerprint.errors import printable
 from fingerprint.streams import notes_on_unsearched
@@ -31,7 +31,7 @@ from sourceprint.gate.policy import ACTIONS, BLOCK, ERROR, PASS, REVIEW, GatePol
 from sourceprint.items import OtherFile
 from sourceprint.scans.results import ResultMatch, ResultPassage, ScanResult
 
-__all__ = ["FAIL_ON", "UNREADABLE", "Decision", "Report", "Verdict", "decide"]
+__all__ = ["FAIL_ON", "UNREADABLE", "Decision", "FailOn", "Report", "Verdict", "decide"]
 
 
 _WHOLE = 0.9  # of a passage, that a licensed alternative must fit: the rest is not licensed by it
@@ -124,9 +124,10 @@ def decide(result: ScanResult, policy: GatePolicy, *, day: date, near: Sequence[
     if not result.searched:
         passed = {"too_short": policy.too_short, "not_enough_music": policy.not_enough_music}
         return Verdict(result.name, passed.get(result.status, ERROR), result.status, result.reason or "", result=result)
+    total_ms = _unlicensed_ms(result, policy, day)
     decisions = (
-        *(_decision(found, policy, day) for found in result.matches),
-        *(_near_limit(found, policy, day) for found in near),
+        *(_decision(found, policy, day, total_ms) for found in result.matches),
+        *(_near_limit(found, policy, day, total_ms) for found in near),
     )
     action = worst(tuple(decision.action for decision in decisions))
     missing = notes_on_unsearched(result.track.notes) if result.unsearched_streams else ""
@@ -140,7 +141,18 @@ def decide(result: ScanResult, policy: GatePolicy, *, day: date, near: Sequence[
     return Verdict(result.name, action, result.status, decisions=decisions, result=result)
 
 
-def _decision(found: ResultMatch, policy: GatePolicy, day: date) -> Decision:
+def _unlicensed_ms(result: ScanResult, policy: GatePolicy, day: date) -> int:
+    """Return how much of a file reuses recordings that no licence permits, in ms; overlaps count once."""
+    spans = [
+        (passage.track_start_ms, passage.track_end_ms)
+        for found in result.matches
+        if not _terms(found, found.recording_id, found.isrc or "", policy, day)[0]
+        for passage in found.passages
+    ]
+    return round(union_seconds(spans))  # of milliseconds, milliseconds
+
+
+def _decision(found: ResultMatch, policy: GatePolicy, day: date, total_ms: int) -> Decision:
     permitted, broken = _terms(found, found.recording_id, found.isrc or "", policy, day)
     isrcs = {one.recording_id: one.isrc or "" for passage in found.passages for one in passage.alternatives}
     if permitted:
@@ -153,7 +165,7 @@ def _decision(found: ResultMatch, policy: GatePolicy, day: date) -> Decision:
         reason = "; ".join([broken[0][1], *(f"{reference}: {term}" for reference, term in broken[1:])])
         decision = Decision(found, policy.outside_licence, "outside_licence", broken[0][0], reason)
     else:
-        rule = next((rule for rule in policy.rules if rule.fits(found)), None)
+        rule = next((rule for rule in policy.rules if rule.fits(found, total_ms)), None)
         kind, action = ("otherwise", policy.otherwise) if rule is None else (rule.id, rule.action)
         decision = Decision(found, action, kind)
     if ACTIONS.index(decision.action) > ACTIONS.index(policy.unresolved):
@@ -175,8 +187,8 @@ def _decision(found: ResultMatch, policy: GatePolicy, day: date) -> Decision:
     return decision
 
 
-def _near_limit(found: ResultMatch, policy: GatePolicy, day: date) -> Decision:
-    as_match = _decision(found, policy, day)
+def _near_limit(found: ResultMatch, policy: GatePolicy, day: date, total_ms: int) -> Decision:
+    as_match = _decision(found, policy, day, total_ms)
     rate = float(f"{found.false_per_1000h:.2g}")
     reason = f"below the limit of a match: about {rate:g} such in 1 000 h by chance"
     if as_match.action == PASS:
@@ -205,7 +217,8 @@ def _terms(
     return "", broken
 
 
-FAIL_ON = ("review", "block")
+FailOn = Literal["review", "block"]
+FAIL_ON: tuple[FailOn, ...] = get_args(FailOn)
 """From which decision on a check fails."""
 
 UNREADABLE = ("refused", "decode_error")

@@ -126,7 +126,7 @@ def test_check_is_the_report_of_the_command(label: sourceprint.Catalogue, tmp_pa
     assert str(report).splitlines()[:-1] == lines.stdout.splitlines()
     assert str(report).splitlines()[-1] == lines.stderr.splitlines()[0]
     with pytest.raises(sourceprint.ParameterError, match="fail_on='pass': must be 'review' or 'block'"):
-        label.check(paths, fail_on="pass")
+        label.check(paths, fail_on="pass")  # type: ignore[arg-type]
     with pytest.raises(sourceprint.EvidenceError, match=r"none\.toml"):
         label.check(paths, policy="none.toml")
 

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fingerprint.errors import EvidenceError
 from index.search.significance import MOST_CONFIDENCE, ChanceModel
@@ -48,11 +50,15 @@ def decided(found: Mapping[str, Any], by: GatePolicy, *, day: date = DAY) -> tup
 
 
 def test_the_documented_policy_is_one_and_says_what_the_document_says() -> None:
-    (example,) = re.findall(r"```toml\n(.*?)```", (ROOT / "docs/formats/gate-policy.md").read_text(), re.DOTALL)
+    example, lengths = re.findall(r"```toml\n(.*?)```", (ROOT / "docs/formats/gate-policy.md").read_text(), re.DOTALL)
     documented = parse_policy(example.encode(), name="gate-policy.md")
     assert [rule.id for rule in documented.rules] == ["never", "a-second-or-less", "certain"]
     assert documented.rules[0].names.isrcs == ("GBAYE*",)
-    assert documented.rules[1].min_ms == 500
+    assert (documented.rules[1].min_ms, documented.rules[1].min_total_ms) == (500, 500)
+    by_length = policy(lengths).rules
+    assert [(rule.id, rule.min_ms, rule.min_total_ms) for rule in by_length] == [
+        ("longer-than-5-s", 5001, None), ("longer-than-8-s-in-all", None, 8001),
+    ]  # fmt: skip
     (licence,) = documented.licences
     assert (licence.names.isrcs, licence.max_ms, licence.valid_until) == (("USRC17607839",), 15_000, date(2026, 12, 31))
     # Defaults are those of the document.
@@ -111,6 +117,7 @@ LICENSED = '[[licensed]]\nreference = "L"\nrecordings = ["a"]\n'
         (RULE + "max_false_per_1000h = 1e-7", r"max_false_per_1000h is 1e-07; write a number from 1e-06 to 1000000,"),
         (RULE + "min_seconds = -1", r"min_seconds is -1; write a number from 0 to 1000000"),
         (RULE + "min_seconds = 0.0005", r"min_seconds is 0\.0005; write at most three decimals"),
+        (RULE + "min_total_seconds = 0.0005", r"min_total_seconds is 0\.0005; write at most three decimals"),
         (RULE + "min_percent_of_file = 101", r"min_percent_of_file is 101; write a number from 0 to 100"),
         (RULE + "max_false_per_1000h = inf", r"max_false_per_1000h is inf; write a number"),
         (RULE + 'layers = "recording"', r"layers is 'recording'; write a list of some of recording"),
@@ -412,6 +419,23 @@ def test_policies_that_do_not_name_the_band_have_it() -> None:
     assert policy("near_limit_per_1000h = 0").near_limit_per_1000h == 0.0
     wide = policy("max_false_per_1000h = 5000")  # was one before there was a band, and is one now: the band is empty
     assert wide.near_limit_per_1000h < wide.max_false_per_1000h
+
+
+_SPANS = st.lists(st.tuples(st.integers(0, 60), st.integers(1, 30), st.booleans()), min_size=1, max_size=5)
+
+
+@given(spans=_SPANS, least=st.integers(0, 90))
+def test_the_total_counts_each_unlicensed_second_of_a_file_once(spans: list[tuple[int, int, bool]], least: int) -> None:
+    matches = [
+        a_match(f"{'free' if licensed else 'r'}-{k}", [a_passage(1000 * start, track_end_ms=1000 * (start + n))])
+        for k, (start, n, licensed) in enumerate(spans)
+    ]
+    licence = '[[licensed]]\nreference = "L"\nrecordings = ["free-*"]\n'
+    by = policy(f"{RULE}min_total_seconds = {least}\n{licence}")
+    seconds = {at for start, n, licensed in spans if not licensed for at in range(start, start + n)}
+    wanted = "block" if len(seconds) >= least else "review"
+    decisions = decide(read_result(a_result(matches=matches)), by, day=DAY).decisions
+    assert [one.action for one in decisions] == ["pass" if licensed else wanted for _, _, licensed in spans]
 
 
 # Files that could not be searched.
