@@ -31,6 +31,7 @@ The tree::
     |-- VerificationError
     |   `-- LogDamagedError
     |-- LogError
+    |-- SignInError
     `-- CatalogueError
         |-- IndexMissingError
         |-- IndexFormatError
@@ -69,6 +70,7 @@ __all__ = [
     "ParameterError",
     "RightsDatabaseError",
     "RightsError",
+    "SignInError",
     "SourceprintError",
     "StatementError",
     "StorageFullError",
@@ -216,6 +218,10 @@ class LogError(SourceprintError):
     """A transparency log is missing, belongs to another key or origin, is in use by a writer, or cannot be read."""
 
     exit_code: ClassVar[int] = 5
+
+
+class SignInError(SourceprintError):
+    """A passkey, a one-time link or a session is refused: a person has not shown who they are."""
 
 
 class CatalogueError(SourceprintError):

@@ -99,6 +99,7 @@ def running(server: Server, clock: SetClock) -> Iterator[TestService]:
     """Answer requests on a free port inside the block; the reached server is the one that was started."""
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
+    server.listens_at(listener.getsockname()[1])
     config = uvicorn.Config(create_app(server), log_config=None, server_header=False, lifespan="off")
     running_server = uvicorn.Server(config)
     thread = threading.Thread(target=running_server.run, kwargs={"sockets": [listener]}, daemon=True)

@@ -49,6 +49,7 @@ DOORS = {
     "uvicorn": ("sourceprint.service.serving",),
     "tqdm": ("sourceprint.commands.progress",),
     "watchfiles": ("sourceprint.scans.watch",),
+    "webauthn": ("sourceprint.service.people.passkeys",),
 }
 MIGRATIONS = ("sourceprint.royalties.rights.migrations.", "sourceprint.service.store.migrations.")  # run by alembic
 KEPT_OUT = frozenset({"librosa", "sklearn", "pedalboard", "pickle", "audioread"})

@@ -10,6 +10,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sourceprint.outputs import program_version
+from sourceprint.service.console import entrance, own, pages, team
 from sourceprint.service.routes import (
     catalogue,
     checks,
@@ -64,6 +65,10 @@ def create_app(server: Server) -> FastAPI:
         webhooks,
         log,
         operations,
+        pages,
+        entrance,
+        own,
+        team,
     ):
         app.include_router(module.router)
     app.add_middleware(_Frame, server=server)

@@ -11,6 +11,9 @@ from sourceprint.service.access.organisations import DEFAULT_ORGANISATION, add_o
 from sourceprint.service.access.rates import RateLimits
 from sourceprint.service.data_folder import DataFolder
 from sourceprint.service.metrics import Metrics
+from sourceprint.service.people.invitations import invite
+from sourceprint.service.people.origins import Origin
+from sourceprint.service.people.persons import FIRST_ROLES, add_person
 from sourceprint.service.settings import Settings
 from sourceprint.service.store.clock import Clock, system_clock
 from sourceprint.service.store.database import ServiceDatabase
@@ -33,6 +36,8 @@ class Server:
     metrics : Metrics
     making_files : Lock
         Held while the files of a statement are written.
+    origin : Origin
+        Of the console: as set, else localhost, whose port is known once the server listens.
     """
 
     settings: Settings
@@ -43,9 +48,16 @@ class Server:
     _catalogues: dict[str, Catalogue] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     making_files: threading.Lock = field(default_factory=threading.Lock)
+    origin: Origin = field(init=False)
 
     def __post_init__(self) -> None:
         self.metrics = Metrics(self.database)
+        self.origin = Origin.parse(self.settings.origin or "http://localhost:8080")
+
+    def listens_at(self, port: int) -> None:
+        """Take localhost with a port as the origin of the console, unless another one is set."""
+        if not self.settings.origin:
+            self.origin = Origin.parse(f"http://localhost:{port}")
 
     @classmethod
     def open(cls, settings: Settings, *, clock: Clock = system_clock) -> "Server":
@@ -59,15 +71,27 @@ class Server:
         folder = DataFolder.open(settings)
         return cls(settings, folder, ServiceDatabase.open(folder.database_place, clock=clock, pooled=True))
 
-    def first_key(self) -> str | None:
-        """Make the first organisation with a key for all of it, and return the key's text; None where there is one."""
+    def first_key(self) -> tuple[str, str] | None:
+        """Make the first organisation, with a key for all of it and a person who administers it.
+
+        Returns
+        -------
+        tuple of str, or None
+            The texts of the key and of the person's one-time link; None where there is an organisation.
+        """
         with self.database.writing() as connection:
             if connection.scalar(select(func.count()).select_from(organisation)):
                 return None
             at = self.database.now()
             add_organisation(connection, DEFAULT_ORGANISATION, "Main organisation", at=at, actor="server")
             _, text = issue_key(connection, DEFAULT_ORGANISATION, "first key", list(KeyScope), at=at, actor="server")
-        return text
+            first = add_person(connection, DEFAULT_ORGANISATION, "First admin", FIRST_ROLES, at=at, actor="server")
+            token = invite(connection, first, now=self.database.clock(), actor="server")
+        return text, token
+
+    def link(self, token: str) -> str:
+        """Return the address of a one-time link; its secret stands where browsers send it to no server."""
+        return f"{self.origin.text}/console/join#{token}"
 
     def catalogue(self, organisation_id: str) -> Catalogue | None:
         """Return the catalogue of an organisation, which threads may share; None where nothing was added yet."""

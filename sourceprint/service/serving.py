@@ -62,6 +62,7 @@ def serve(server: Server, *, host: str, port: int, workers: int, started: Callab
         for number in (signal.SIGTERM, signal.SIGINT):  # uvicorn stops, then raises the signal again: not to die of it
             signal.signal(number, lambda *_: None)
         try:
+            server.listens_at(listener.getsockname()[1])
             started(listener.getsockname()[1])
             uvicorn.Server(config).run(sockets=[listener])
         finally:

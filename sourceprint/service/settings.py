@@ -46,6 +46,8 @@ class Settings:
         Requests of one key in a minute.
     webhook_private : bool
         Whether webhooks may go to private and loopback addresses.
+    origin : str
+        Address under which browsers reach the console, as "https://console.tone.example"; "" for localhost.
     """
 
     data: Path
@@ -60,6 +62,7 @@ class Settings:
     result_days: int = 0
     per_minute: int = 600
     webhook_private: bool = False
+    origin: str = ""
 
     def __post_init__(self) -> None:
         for name, least in (

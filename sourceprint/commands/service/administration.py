@@ -1,4 +1,4 @@
-"""Who may use a service: its organisations and the keys of the API."""
+"""Who may use a service: its organisations, their people, and the keys of the API."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sourceprint.commands.service.options import data_option, database_option, open_server, service_settings
+from sourceprint.commands.service.options import (
+    data_option,
+    database_option,
+    open_server,
+    origin_option,
+    service_settings,
+)
 from sourceprint.commands.terminal import json_option, note, print_json
 
 if TYPE_CHECKING:
@@ -23,7 +29,7 @@ organisation_option = click.option(
 
 @click.group()
 def admin() -> None:
-    """Manage organisations, keys and the log of a service.
+    """Manage organisations, people, keys and the log of a service.
 
     Example: sourceprint admin keys list
     """
@@ -93,6 +99,109 @@ def list_organisations_(data: Path | None, database: str | None, as_json: bool) 
     else:
         rows = [(one.id, one.name, one.created_at, one.closed_at or "") for one in found]
         click.echo(table([("id", "name", "since", "closed"), *rows]))
+
+
+@admin.group("people")
+def people() -> None:
+    """Add, remove and list people, and make one-time links.
+
+    Example: sourceprint admin people list
+    """
+
+
+@people.command("add")
+@organisation_option
+@click.option("--name", metavar="NAME", required=True, help="As colleagues see it.")
+@click.option(
+    "--role", "roles", metavar="ROLE", multiple=True, required=True, help="May be repeated: admin, reviewer..."
+)
+@data_option
+@database_option
+@origin_option
+def add_person_(
+    organisation: str, name: str, roles: tuple[str, ...], data: Path | None, database: str | None, origin: str | None
+) -> None:
+    """Add a person and print the one-time link that makes the first passkey.
+
+    Roles: admin, cataloguer, reviewer, accountant, auditor, licensee.
+
+    Example: sourceprint admin people add --name Ada --role admin --role reviewer
+    """
+    from sourceprint.service.people.invitations import LINK_HOURS, invite
+    from sourceprint.service.people.persons import add_person
+
+    server = open_server(service_settings(data, database, (), origin))
+    with server.database.writing() as connection:
+        added = add_person(connection, organisation, name, roles, at=server.database.now(), actor=_ACTOR)
+        token = invite(connection, added, now=server.database.clock(), actor=_ACTOR)
+    click.echo(server.link(token))
+    note(f"{added.actor}: the link works once, within {LINK_HOURS} hours; hand it over where you know who is there")
+
+
+@people.command("link")
+@click.argument("person_id", metavar="PERSON")
+@organisation_option
+@data_option
+@database_option
+@origin_option
+def link(person_id: str, organisation: str, data: Path | None, database: str | None, origin: str | None) -> None:
+    """Print a new one-time link for a person who lost all passkeys.
+
+    The passkeys from before end when it is used. Where there is a second admin, that person makes it at /console.
+
+    Example: sourceprint admin people link 0123456789ab
+    """
+    from sourceprint.service.people.invitations import LINK_HOURS, invite
+    from sourceprint.service.people.persons import find_person
+
+    server = open_server(service_settings(data, database, (), origin))
+    with server.database.writing() as connection:
+        guest = find_person(connection, organisation, person_id.removeprefix("person:"))
+        token = invite(connection, guest, now=server.database.clock(), actor=_ACTOR)
+    click.echo(server.link(token))
+    note(f"{guest.actor}: the link works once, within {LINK_HOURS} hours; hand it over where you know who is there")
+
+
+@people.command("remove")
+@click.argument("person_id", metavar="PERSON")
+@organisation_option
+@data_option
+@database_option
+def remove_person_(person_id: str, organisation: str, data: Path | None, database: str | None) -> None:
+    """Refuse every sign-in of a person from here on.
+
+    Example: sourceprint admin people remove 0123456789ab
+    """
+    from sourceprint.service.people.persons import remove_person
+
+    server, found = open_server(service_settings(data, database, ())), person_id.removeprefix("person:")
+    with server.database.writing() as connection:
+        remove_person(connection, organisation, found, at=server.database.now(), actor=_ACTOR)
+    note(f"person:{found}: removed")
+
+
+@people.command("list")
+@organisation_option
+@data_option
+@database_option
+@json_option
+def list_people_(organisation: str, data: Path | None, database: str | None, as_json: bool) -> None:
+    """List the people of an organisation.
+
+    Example: sourceprint admin people list --organisation tone
+    """
+    from dataclasses import asdict
+
+    from sourceprint.service.people.persons import list_persons
+    from sourceprint.text.tables import table
+
+    with open_server(service_settings(data, database, ())).database.reading() as connection:
+        found = list_persons(connection, organisation)
+    if as_json:
+        print_json([asdict(one) | {"roles": list(map(str, one.roles))} for one in found], lines=False)
+    else:
+        rows = [(one.id, one.name, " ".join(one.roles), one.created_at) for one in found]
+        click.echo(table([("id", "name", "roles", "since"), *rows]))
 
 
 @admin.group("log")

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from sourceprint.service.server import Server
     from sourceprint.service.settings import Settings
 
-__all__ = ["data_option", "database_option", "open_server", "service_settings"]
+__all__ = ["data_option", "database_option", "open_server", "origin_option", "service_settings"]
 
 data_option = click.option(
     "--data", metavar="DIR", envvar="SOURCEPRINT_DATA", type=PATH,
@@ -22,9 +22,15 @@ database_option = click.option(
     "--database", metavar="URL", envvar="SOURCEPRINT_DATABASE",
     help="postgresql://user@host/database, for several machines  [default: a file in the data folder]",
 )  # fmt: skip
+origin_option = click.option(
+    "--origin", metavar="URL", envvar="SOURCEPRINT_ORIGIN",
+    help="Address of the console in browsers, as https://console.tone.example  [default: http://localhost:PORT]",
+)  # fmt: skip
 
 
-def service_settings(data: Path | None, database: str | None, readable: tuple[str, ...]) -> "Settings":
+def service_settings(
+    data: Path | None, database: str | None, readable: tuple[str, ...], origin: str | None = None
+) -> "Settings":
     """Return the settings of a service; ParameterError if a folder is none."""
     from sourceprint.service.line.objects import checked_prefix, is_object
     from sourceprint.service.settings import settings_of
@@ -34,7 +40,7 @@ def service_settings(data: Path | None, database: str | None, readable: tuple[st
         if not folder.is_dir():
             raise ParameterError(f"--readable {folder}: is no folder")
     objects = tuple(checked_prefix(one) for one in readable if is_object(one))
-    return settings_of(data=data, database=database, readable=folders, objects=objects)
+    return settings_of(data=data, database=database, readable=folders, objects=objects, origin=origin)
 
 
 def open_server(settings: "Settings") -> "Server":

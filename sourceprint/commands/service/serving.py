@@ -5,7 +5,13 @@ from pathlib import Path
 
 import click
 
-from sourceprint.commands.service.options import data_option, database_option, open_server, service_settings
+from sourceprint.commands.service.options import (
+    data_option,
+    database_option,
+    open_server,
+    origin_option,
+    service_settings,
+)
 from sourceprint.commands.terminal import note, quiet_option
 
 __all__ = ["serve", "worker"]
@@ -28,28 +34,32 @@ readable_option = click.option(
     help="Worker processes; 0 where others work off the line  [default: one per processor]",
 )  # fmt: skip
 @readable_option
+@origin_option
 @quiet_option
 def serve(
     data: Path | None, database: str | None, host: str, port: int, workers: int | None, readable: tuple[str, ...],
-    quiet: bool,
+    origin: str | None, quiet: bool,
 ) -> None:  # fmt: skip
     """Run the service: its HTTP API and its workers.
 
-    The first start makes the data folder and one organisation, and prints a key with all scopes, once. The API is
-    described at /openapi.json. Other machines reach it through a proxy that speaks TLS. Ctrl-C or SIGTERM ends it
-    once the jobs in hand are done.
+    The first start makes the data folder and one organisation. It prints a key with all scopes, and the one-time link
+    with which the first admin makes a passkey: each once. The API is described at /openapi.json; people sign in at
+    /console. Other machines reach it through a proxy that speaks TLS, whose address is the --origin. Ctrl-C or SIGTERM
+    ends it once the jobs in hand are done.
 
     Example: sourceprint serve --port 8080
     """
     from sourceprint.service.serving import serve as run
 
-    server = open_server(service_settings(data, database, readable))
-    key = server.first_key()
-    if key is not None:
-        click.echo(key)
+    server = open_server(service_settings(data, database, readable, origin))
+    first = server.first_key()
+    if first is not None:
+        click.echo(first[0])
         note("this is the first key, with all scopes; keep it now, it is not shown again")
 
     def started(at_port: int) -> None:
+        if first is not None:
+            note(f"the first admin makes a passkey here, once, within a day: {server.link(first[1])}")
         if not quiet:
             note(f"the API answers at http://{host}:{at_port}; its data is in {server.folder.root}")
 

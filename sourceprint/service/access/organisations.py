@@ -9,7 +9,14 @@ from sourceprint.service.data_folder import check_id
 from sourceprint.service.store.outbox import note_event
 from sourceprint.service.store.schema import organisation
 
-__all__ = ["DEFAULT_ORGANISATION", "Organisation", "add_organisation", "close_organisation", "list_organisations"]
+__all__ = [
+    "DEFAULT_ORGANISATION",
+    "Organisation",
+    "add_organisation",
+    "close_organisation",
+    "list_organisations",
+    "organisation_name",
+]
 
 DEFAULT_ORGANISATION = "main"
 """Id of the organisation that a new server has."""
@@ -81,6 +88,11 @@ def close_organisation(connection: Connection, organisation_id: str, *, at: str,
 def list_organisations(connection: Connection) -> list[Organisation]:
     """Return the organisations, by id."""
     return [Organisation(*row) for row in connection.execute(select(organisation).order_by(organisation.c.id))]
+
+
+def organisation_name(connection: Connection, organisation_id: str) -> str:
+    """Return the name of an organisation that is there."""
+    return str(connection.scalar(select(organisation.c.name).where(organisation.c.id == organisation_id)))
 
 
 def _find(connection: Connection, organisation_id: str) -> Row[tuple[str]] | None:

@@ -1,7 +1,8 @@
 """The tables of the service (SQLAlchemy Core), for SQLite and PostgreSQL.
 
-Every row but those of `setting` and `outbox` belongs to one organisation. Rights, uses and statements are not here:
-each organisation has a database of its own for them (`sourceprint.service.folder`), so that no query can mix two.
+Every row but those of `setting`, `challenge` and `outbox` belongs to one organisation. Rights, uses and statements are
+not here: each organisation has a database of its own for them (`sourceprint.service.data_folder`), so that no query can
+mix two.
 
 Times are texts in UTC to the millisecond (`sourceprint.service.store.clock`), which sort as they follow each other.
 """
@@ -22,15 +23,20 @@ from sqlalchemy import (
 
 __all__ = [
     "api_key",
+    "challenge",
     "delivery",
     "evidence",
     "grant",
     "grant_match",
+    "invitation",
     "job",
     "metadata",
     "organisation",
     "outbox",
+    "passkey",
+    "person",
     "setting",
+    "sign_in",
     "watch",
     "watched_file",
     "webhook",
@@ -80,6 +86,66 @@ api_key = Table(
     Column("per_minute", Integer),  # requests; null is the default of the server
     Column("budget", Integer),  # searches in all; null is no limit
     Column("searches", Integer, nullable=False, default=0),
+)
+
+person = Table(
+    "person",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("organisation_id", _Id, ForeignKey("organisation.id"), nullable=False, index=True),
+    Column("name", Text, nullable=False),
+    Column("roles", Text, nullable=False),  # separated by spaces, in the order of `Role`
+    Column("created_at", _Time, nullable=False),
+    Column("created_by", Text, nullable=False),
+    Column("removed_at", _Time),
+)
+
+passkey = Table(
+    "passkey",
+    metadata,
+    Column("id", _Id, primary_key=True),  # SHA-256 of the device's id, which may be long
+    Column("person_id", _Id, ForeignKey("person.id"), nullable=False, index=True),
+    Column("name", Text, nullable=False),
+    Column("credential_id", LargeBinary, nullable=False),
+    Column("public_key", LargeBinary, nullable=False),  # COSE
+    Column("sign_count", _Big, nullable=False),
+    Column("transports", Text, nullable=False),
+    Column("created_at", _Time, nullable=False),
+    Column("last_used_at", _Time),
+    Column("removed_at", _Time),
+)
+
+challenge = Table(
+    "challenge",
+    metadata,
+    Column("digest", String(64), primary_key=True),
+    Column("purpose", Text, nullable=False),
+    Column("expires_at", _Time, nullable=False, index=True),
+)
+
+invitation = Table(
+    "invitation",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("digest", String(64), nullable=False, unique=True),  # SHA-256 of the text in the link
+    Column("person_id", _Id, ForeignKey("person.id"), nullable=False, index=True),
+    Column("created_at", _Time, nullable=False),
+    Column("created_by", Text, nullable=False),
+    Column("expires_at", _Time, nullable=False),
+    Column("used_at", _Time),
+)
+
+sign_in = Table(
+    "sign_in",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("digest", String(64), nullable=False, unique=True),  # SHA-256 of the text in the cookie
+    Column("person_id", _Id, ForeignKey("person.id"), nullable=False, index=True),
+    Column("passkey_id", _Id, ForeignKey("passkey.id"), nullable=False),
+    Column("created_at", _Time, nullable=False),
+    Column("last_used_at", _Time, nullable=False),
+    Column("expires_at", _Time, nullable=False),
+    Column("ended_at", _Time),
 )
 
 grant = Table(

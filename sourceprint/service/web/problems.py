@@ -22,6 +22,7 @@ from fingerprint.errors import (
     ParameterError,
     RightsDatabaseError,
     RightsError,
+    SignInError,
     SourceprintError,
     StatementError,
     StorageFullError,
@@ -31,7 +32,7 @@ from fingerprint.errors import (
 )
 from sourceprint.faults import fault_of
 
-__all__ = ["PROBLEM_TYPE", "Problem", "Refused", "add_handlers", "problem", "responses"]
+__all__ = ["PROBLEM_TYPE", "Problem", "Refused", "add_handlers", "problem", "responses", "status_of"]
 
 _LOG = logging.getLogger("sourceprint.service")
 
@@ -43,6 +44,7 @@ _STATUS: tuple[tuple[type[SourceprintError], int], ...] = (  # the first that fi
     (DuplicateRecordingError, 409),
     (IndexLockedError, 409),
     (GrantError, 403),
+    (SignInError, 403),
     (StorageFullError, 507),
     (RightsDatabaseError, 503),
     (CatalogueError, 409),
@@ -98,16 +100,25 @@ def responses(*codes: int) -> dict[int | str, dict[str, Any]]:
     }
 
 
+def status_of(error: HTTPException | SourceprintError) -> tuple[int, str, str]:
+    """Return the status, the kind in words and the detail of a refusal, of ours or of the framework."""
+    if isinstance(error, HTTPException):
+        title = error.title if isinstance(error, Refused) else HTTPStatus(error.status_code).phrase
+        return error.status_code, title, str(error.detail)
+    status = next((status for kind, status in _STATUS if isinstance(error, kind)), 422)
+    return status, type(error).__name__.removesuffix("Error"), str(error)
+
+
 def add_handlers(app: FastAPI) -> None:
     """Answer every refusal, of ours and of the framework, with a problem."""
 
     @app.exception_handler(HTTPException)
     async def of_http(request: Request, error: HTTPException) -> JSONResponse:
-        title = error.title if isinstance(error, Refused) else HTTPStatus(error.status_code).phrase
+        _, title, detail = status_of(error)
         headers = dict(error.headers or {})
         if error.status_code == 405:  # the framework names the methods of the first route alone
             headers["Allow"] = ", ".join(sorted(_methods(request)))
-        return problem(request, error.status_code, title, str(error.detail), headers)
+        return problem(request, error.status_code, title, detail, headers)
 
     @app.exception_handler(RequestValidationError)
     async def of_validation(request: Request, error: RequestValidationError) -> JSONResponse:
@@ -122,9 +133,9 @@ def add_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(SourceprintError)
     async def of_ours(request: Request, error: SourceprintError) -> JSONResponse:
-        status = next((status for kind, status in _STATUS if isinstance(error, kind)), 422)
+        status, title, detail = status_of(error)
         headers = {"Retry-After": "1"} if status in (503, 507) or isinstance(error, IndexLockedError) else {}
-        return problem(request, status, type(error).__name__.removesuffix("Error"), str(error), headers)
+        return problem(request, status, title, detail, headers)
 
 
 def _methods(request: Request) -> set[str]:

@@ -33,6 +33,9 @@ ELSEWHERE = {
     "admin keys create": "prints another key each time; tests/sourceprint/service/test_administration.py reads it",
     "admin keys rotate": "likewise",
     "admin keys revoke": "names such a key",
+    "admin people add": "prints another link each time; tests/sourceprint/service/test_administration.py opens it",
+    "admin people link": "likewise",
+    "admin people remove": "names such a person",
     "backup": "prints another digest each time; tests/sourceprint/service/backup/test_backup.py runs it",
     "restore": "likewise",
     "admin log rotate-key": "prints another key each time; tests/sourceprint/service/test_log_feed.py reads it",
@@ -152,6 +155,7 @@ admin organisations add tone --name "Tone Records" --data data
 admin organisations close tone --data data
 admin organisations list --data data
 admin keys list --data data
+admin people list --data data
 """
 
 

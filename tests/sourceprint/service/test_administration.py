@@ -5,8 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 from click.testing import Result
 
+from fingerprint.errors import SignInError
+from sourceprint.service.people.invitations import find_invitation
+from sourceprint.service.store.clock import system_clock, time_text
 from tests.command_line import run
 from tests.service_servers import TestService
 from tests.sourceprint.service.test_scans_by_http import events
@@ -51,6 +55,30 @@ def test_an_organisation_is_added_and_closed_by_command(sqlite_service: TestServ
     assert [one["id"] for one in json.loads(again.stdout)] == ["main", "other", "tone"]
 
 
+def test_a_person_is_added_gets_a_link_and_is_removed_by_command(sqlite_service: TestService) -> None:
+    origin = ("--origin", "https://console.tone.example")
+    made = admin(sqlite_service, "people", "add", "--name", "Ada", "--role", "reviewer", "--role", "admin", *origin)
+    assert made.stdout.startswith("https://console.tone.example/console/join#")
+    (ada,) = json.loads(admin(sqlite_service, "people", "list", "--json").stdout)
+    assert (ada["name"], ada["roles"], ada["created_by"]) == ("Ada", ["admin", "reviewer"], "command:admin")
+    again = admin(sqlite_service, "people", "link", f"person:{ada['id']}")
+    tokens = [one.stdout.strip().partition("#")[2] for one in (made, again)]
+    database = sqlite_service.server.database
+    now = time_text(system_clock())  # that of the commands
+    with database.reading() as connection:
+        assert find_invitation(connection, tokens[1], now=now).person.id == ada["id"]
+        with pytest.raises(SignInError, match="replaced by a newer one"):
+            find_invitation(connection, tokens[0], now=now)
+    last = admin(sqlite_service, "people", "remove", ada["id"])
+    assert (last.exit_code, "the organisation would have no admin" in last.stderr) == (2, True)
+    assert admin(sqlite_service, "people", "add", "--name", "Bo", "--role", "admin").exit_code == 0
+    assert admin(sqlite_service, "people", "remove", ada["id"]).exit_code == 0
+    assert [one["name"] for one in json.loads(admin(sqlite_service, "people", "list", "--json").stdout)] == ["Bo"]
+    by_command = [entry["event"] for entry in events(sqlite_service) if entry["subject"] == f"person:{ada['id']}"]
+    assert by_command == ["person.added", "person.invited", "person.invited", "person.removed"]
+    assert not set(tokens) & set(str(events(sqlite_service)))
+
+
 def test_wrong_words_are_refused_and_named(sqlite_service: TestService, tmp_path: Path) -> None:
     for words, said in (
         (("keys", "create", "--name", "k", "--scope", "everything"), "scope 'everything': is unknown"),
@@ -58,6 +86,12 @@ def test_wrong_words_are_refused_and_named(sqlite_service: TestService, tmp_path
         (("organisations", "add", "main", "--name", "M"), "organisation main: is there already"),
         (("organisations", "add", "../x", "--name", "M"), "an id has 1 to 40 lower-case letters"),
         (("keys", "revoke", "0123456789ab"), "key 0123456789ab: is not there"),
+        (("people", "add", "--name", "A", "--role", "boss"), "role 'boss': is unknown"),
+        (("people", "add", "--name", "A", "--role", "licensee", "--role", "admin"), "role licensee: stands alone"),
+        (("people", "add", "--name", " ", "--role", "admin"), "must have 1 to 100 characters"),
+        (("people", "link", "0123456789ab"), "person 0123456789ab: is not there"),
+        (("people", "link", "0", "--origin", "http://tone.example"), "browsers make passkeys over HTTPS"),
+        (("people", "link", "0", "--origin", "https://10.0.0.1"), "give a name"),
     ):
         refused = admin(sqlite_service, *words)
         assert (refused.exit_code, said in refused.stderr) == (2, True), refused.stderr

@@ -1,0 +1,8 @@
+"""The console: pages for people, in their browsers.
+
+- `pages`: pages and their headers, style and script
+- `visitors`: who opens a page, and whether they may
+- `entrance`: sign in, join by a one-time link, sign out
+- `own`: the first page, and a person's own passkeys
+- `team`: people and roles, for admins
+"""

@@ -1,0 +1,72 @@
+"""Pages of the console: templates filled with values, headers that allow our own files alone, style and script."""
+
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from fastapi import APIRouter, Response
+from fastapi.responses import HTMLResponse
+
+from sourceprint.evidence.pages.page import STYLE, asset
+from sourceprint.outputs import program_version
+from sourceprint.service.people.sign_ins import SignIn
+from sourceprint.service.web.problems import Refused
+from sourceprint.text.templates import rendered
+
+__all__ = ["PAGE_HEADERS", "page", "router"]
+
+router = APIRouter(include_in_schema=False)
+
+PAGE_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'"
+    ),
+    "Referrer-Policy": "same-origin",  # with none at all, forms state no origin
+    "X-Frame-Options": "DENY",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "publickey-credentials-create=(self), publickey-credentials-get=(self)",
+}
+"""Headers of every page: nothing is loaded from elsewhere, no script stands in a page, no other site frames it."""
+
+_TYPES = {"css": "text/css", "js": "text/javascript"}
+
+
+def page(
+    template: str, visitor: SignIn | None = None, *, status: int = 200, here: str = "", **values: Any
+) -> HTMLResponse:
+    """Return a page.
+
+    Parameters
+    ----------
+    template : str
+        Name of a file in `templates/`.
+    visitor : SignIn, optional
+        Who reads it: their name, organisation and ways stand at its top.
+    status : int
+    here : str
+        The way at the top that leads here.
+    **values
+        For the template.
+    """
+    content = rendered(
+        __package__, template, {"visitor": visitor, "here": here, "version": program_version(), **values}
+    )
+    return HTMLResponse(content, status, PAGE_HEADERS)
+
+
+@router.get("/console/assets/{name}")
+def get_asset(name: str) -> Response:
+    """Give the style or script of the pages."""
+    content = _assets().get(name)
+    if content is None:
+        raise Refused(404, "not found", "there is no such file")
+    headers = {"Cache-Control": "private, max-age=300", "Cross-Origin-Resource-Policy": "same-origin"}
+    return Response(content, media_type=_TYPES[name.rpartition(".")[2]], headers=headers)
+
+
+@cache
+def _assets() -> dict[str, bytes]:
+    own = files(__package__) / "assets"
+    return {STYLE: asset(STYLE)} | {one.name: one.read_bytes() for one in own.iterdir()}

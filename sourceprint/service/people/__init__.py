@@ -1,0 +1,1 @@
+"""People of organisations: roles, passkeys, one-time links, sign-ins."""
