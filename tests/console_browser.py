@@ -14,10 +14,12 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from sourceprint.service.people.invitations import invite
+from sourceprint.service.people.passkeys import Passkey, keep_passkey, list_passkeys
 from sourceprint.service.people.persons import ServicePerson, add_person
+from sourceprint.service.people.sign_ins import csrf_token, start_sign_in
 from tests.service_servers import TestService
 
-__all__ = ["Device", "launched", "link_for", "new_person", "pages_of", "poster", "session_of"]
+__all__ = ["Device", "cookies_of", "launched", "link_for", "new_person", "pages_of", "poster", "session_of"]
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
@@ -47,6 +49,16 @@ def link_for(service: TestService, person: ServicePerson) -> str:
     database = service.server.database
     with database.writing() as connection:
         return service.server.link(invite(connection, person, now=database.clock(), actor="test"))
+
+
+def cookies_of(service: TestService, person: ServicePerson) -> dict[str, str]:
+    """Return the cookie of a new sign-in, as if a passkey had been used."""
+    database = service.server.database
+    with database.writing() as connection:
+        made = Passkey(person.id * 5, "", "", person.id.encode(), b"key", 0, "")
+        if all(one.id != made.id for one in list_passkeys(connection, person.id)):
+            keep_passkey(connection, person, made, "Test", at=database.now(), actor="test")
+        return {"sourceprint": start_sign_in(connection, person.id, made.id, now=database.clock())}
 
 
 @dataclass
@@ -162,6 +174,7 @@ def session_of(device: Device) -> dict[str, str]:
 def poster(service: TestService, cookies: dict[str, str] | None = None, **headers: str) -> httpx.Client:
     """Return a client that sends what our own pages would."""
     origin = service.server.origin.text
-    made = httpx.Client(base_url=origin, cookies=cookies, headers={"Origin": origin, **headers})
+    token = {"X-CSRF-Token": csrf_token(cookies["sourceprint"])} if cookies else {}
+    made = httpx.Client(base_url=origin, cookies=cookies, headers={"Origin": origin, **token, **headers}, timeout=60)
     service.clients.append(made)
     return made

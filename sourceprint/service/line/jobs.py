@@ -276,6 +276,7 @@ def list_jobs(
     reference: str = "",
     after: str = "",
     limit: int = 100,
+    by: str = "",
 ) -> list[Job]:
     """Return jobs of an organisation in the order of their ids, that is, of submission.
 
@@ -288,10 +289,13 @@ def list_jobs(
     after : str
         Id of the last one that the caller has.
     limit : int
+    by : str
+        Only those that this key or person submitted; "" for all.
     """
     conditions = [job.c.organisation_id == organisation_id, job.c.kind == kind]
     conditions += [job.c.state == state] if state else []
     conditions += [job.c.reference == reference] if reference else []
+    conditions += [job.c.created_by == by] if by else []
     conditions += [job.c.id > after] if after else []
     rows = connection.execute(select(job).where(*conditions).order_by(job.c.id).limit(limit)).mappings()
     return [_job(row) for row in rows]

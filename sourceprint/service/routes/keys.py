@@ -92,7 +92,7 @@ def create_successor(caller: _Admin, key_id: str, wanted: Rotation) -> NewKey:
 def end_key(caller: _Admin, key_id: str) -> None:
     """Revoke a key; not the one that is used for it."""
     database = caller.server.database
-    if key_id == caller.key.id:
+    if caller.key is not None and key_id == caller.key.id:
         raise Refused(409, "own key", "a key does not revoke itself; use another one, or rotate it")
     with database.writing() as connection:
         revoke_key(connection, caller.organisation, key_id, at=database.now(), actor=caller.actor)

@@ -62,7 +62,7 @@ class WatchedPage(BaseModel):
 @router.post("", status_code=201, responses=responses(400, 401, 403, 404, 409, 413, 422, 429))
 def start_watch(caller: _Scanner, wanted: WatchRequest) -> WatchView:
     """Watch a folder: every file in it that is complete, now and later, becomes a scan, once by path and content."""
-    if caller.key.budget is not None:
+    if caller.key is not None and caller.key.budget is not None:
         detail = "a key with a budget cannot watch a folder, which has no end; use a key without"
         raise Refused(403, "budget", detail)
     folder = readable_path(caller, wanted.folder)

@@ -1,7 +1,8 @@
-"""Who calls, and whether they may: the key of a request, its organisation, scopes, rate and budget.
+"""Who calls, and whether they may: the key or the person of a request, its organisation, scopes, rate and budget.
 
 A key is sent as `Authorization: Bearer sp_...`, nowhere else: a URL stands in logs, so a key in one is refused, and
-should be revoked. Every refused access is an entry of the log.
+should be revoked. A person who is signed in to the console calls with its cookie; the roles bring the scopes. Every
+refused access is an entry of the log.
 """
 
 import re
@@ -15,9 +16,18 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer, SecurityS
 from sqlalchemy import Connection
 
 from sourceprint.service.access.api_keys import ApiKey, KeyScope, find_key, key_id_in, spend
+from sourceprint.service.people.roles import Role, scopes_of
+from sourceprint.service.people.sign_ins import SignIn
 from sourceprint.service.server import Server
 from sourceprint.service.store.outbox import note_event
 from sourceprint.service.web.problems import Refused
+from sourceprint.service.web.sign_in_cookie import (
+    CSRF_HEADER,
+    expect_csrf,
+    expect_own_origin,
+    is_reading,
+    signed_in,
+)
 
 __all__ = ["BUDGET_SPENT", "Caller", "Serving", "needs", "the_server"]
 
@@ -40,26 +50,36 @@ Serving = Annotated[Server, Depends(the_server)]
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The key of a request.
+    """The key or the person of a request.
 
     Attributes
     ----------
-    key : ApiKey
+    holder : ApiKey or SignIn
     server : Server
     """
 
-    key: ApiKey
+    holder: ApiKey | SignIn
     server: Server
 
     @property
     def organisation(self) -> str:
-        """Id of the organisation that the key belongs to: everything that is read or written belongs to it."""
-        return self.key.organisation_id
+        """Id of the organisation that the caller belongs to: everything that is read or written belongs to it."""
+        return self.holder.organisation_id
 
     @property
     def actor(self) -> str:
-        """The caller in entries of the log."""
-        return self.key.actor
+        """The caller in entries of the log, and in the database of rights."""
+        return self.holder.actor
+
+    @property
+    def key(self) -> ApiKey | None:
+        """The key; None for a person."""
+        return self.holder if isinstance(self.holder, ApiKey) else None
+
+    @property
+    def sees_own_alone(self) -> bool:
+        """Whether the caller sees the jobs that it submitted itself, and no others: a licensee."""
+        return isinstance(self.holder, SignIn) and Role.LICENSEE in self.holder.roles
 
     def spend(self, connection: Connection, searches: int) -> None:
         """Count searches of the key, inside the transaction that submits them.
@@ -69,8 +89,9 @@ class Caller:
         Refused
             429, if the budget of the key is spent; nothing of the transaction may be kept then.
         """
-        if not spend(connection, self.key, searches):
-            made = f"this key may make {self.key.budget} searches in all, and has made {self.key.searches}"
+        key = self.key
+        if key is not None and not spend(connection, key, searches):
+            made = f"this key may make {key.budget} searches in all, and has made {key.searches}"
             raise Refused(429, BUDGET_SPENT, f"{made}; ask for a new one")
 
     @contextmanager
@@ -81,7 +102,7 @@ class Caller:
         except Refused as error:
             if error.title == BUDGET_SPENT:
                 with self.server.database.writing() as connection:
-                    _note_refusal(self.server, connection, "budget", self.key.organisation_id, self.actor)
+                    _note_refusal(self.server, connection, "budget", self.organisation, self.actor)
             raise
 
 
@@ -96,6 +117,8 @@ def authenticate(
     if _KEY_IN_URL.search(str(request.url)):
         _log_refusal(server, request, "key in URL", "")
         raise Refused(403, "key in URL", "a key in a URL stands in logs: revoke it, and send keys as a header only")
+    if sent is None and (person := signed_in(request, server)) is not None:
+        return _caller_in_person(scopes, request, server, person)
     if sent is None:
         raise Refused(401, "no key", "send a key as `Authorization: Bearer sp_...`", challenge)
     with server.database.reading() as connection:
@@ -116,8 +139,25 @@ def authenticate(
     return Caller(key, server)
 
 
+def _caller_in_person(scopes: SecurityScopes, request: Request, server: Server, person: SignIn) -> Caller:
+    reading = is_reading(request)
+    if not reading:
+        expect_own_origin(request, server)
+        expect_csrf(person, request.headers.get(CSRF_HEADER, ""))
+    if wait := server.rates.take(person.person_id, server.settings.per_minute):
+        detail = f"more than {server.settings.per_minute} requests in a minute"
+        raise Refused(429, "too many requests", detail, {"Retry-After": str(int(wait) + 1)})
+    missing = sorted(set(scopes.scopes) - scopes_of(person.roles, reading=reading))
+    if missing:
+        with server.database.writing() as connection:
+            _note_refusal(server, connection, f"scope {' '.join(missing)}", person.organisation_id, person.actor)
+        detail = f"the roles {' '.join(person.roles)} do not bring the scope {' '.join(missing)}; ask an admin"
+        raise Refused(403, "scope missing", detail)
+    return Caller(person, server)
+
+
 def needs(*scopes: KeyScope) -> object:
-    """Return the dependency of a route: a caller whose key has these scopes.
+    """Return the dependency of a route: a caller whose key, or whose roles, have these scopes.
 
     Examples
     --------

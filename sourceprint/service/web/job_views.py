@@ -93,11 +93,11 @@ def job_view(job: Job, *, whole: bool = True) -> JobView:
 
 
 def jobs_page(caller: Caller, kind: str, query: JobsQuery) -> JobsPage:
-    """Return a page of the jobs of the caller's organisation."""
+    """Return a page of the jobs of the caller's organisation; for a licensee of those that it submitted."""
     with caller.server.database.reading() as connection:
         found = list_jobs(
             connection, caller.organisation, kind, state=query.state, reference=query.reference, after=query.after,
-            limit=query.limit + 1,
+            limit=query.limit + 1, by=caller.actor if caller.sees_own_alone else "",
         )  # fmt: skip
     shown = found[: query.limit]
     more = len(found) > query.limit
@@ -121,10 +121,13 @@ def submit(
     Raises
     ------
     Refused
-        409 if the idempotency key was used for another request; 429 if the budget of the key or grant is spent.
+        403 if a licensee names no grant; 409 if the idempotency key was used for another request; 429 if the budget of
+        the key or grant is spent.
     UnknownRightsError, GrantError
         If the organisation holds no such grant, or it does not hold any more.
     """
+    if caller.sees_own_alone and grant_id is None:
+        raise Refused(403, "grant missing", "a licensee checks under a grant; name it with grant=ID")
     with caller.noting_budget():
         return _submit(
             caller, kind, arguments, upload, reference, priority, idempotency_key, grant_id, searches=searches

@@ -41,10 +41,10 @@ _FILES = {EVIDENCE_PAGE: ("text/html; charset=utf-8", "html"), EVIDENCE_CASE: ("
 
 
 def find_own(caller: Caller, job_id: str, kind: str) -> Job:
-    """Return a job of the caller's organisation; 404 if it has none with this id."""
+    """Return a job of the caller's organisation, for a licensee one of its own; 404 if there is none with this id."""
     with caller.server.database.reading() as connection:
         found = find_job(connection, caller.organisation, job_id, kind=kind)
-    if found is None:
+    if found is None or (caller.sees_own_alone and found.created_by != caller.actor):
         raise Refused(404, "not found", f"{kind} {job_id[:64]}: is not there")
     return found
 

@@ -4,22 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from sourceprint.service.people.passkeys import Passkey, keep_passkey, remove_passkeys
-from sourceprint.service.people.persons import ServicePerson, remove_person
-from sourceprint.service.people.sign_ins import csrf_token, start_sign_in
-from tests.console_browser import link_for, new_person, poster
+from sourceprint.service.people.passkeys import remove_passkeys
+from sourceprint.service.people.persons import remove_person
+from sourceprint.service.people.sign_ins import csrf_token
+from tests.console_browser import cookies_of, link_for, new_person, poster
 from tests.service_servers import TestService
 from tests.sourceprint.service.test_scans_by_http import events
-
-
-def cookies_of(service: TestService, person: ServicePerson) -> dict[str, str]:
-    """Return the cookie of a sign-in, as if a passkey had been used."""
-    database = service.server.database
-    with database.writing() as connection:
-        made = Passkey(person.id * 5, "", "", person.id.encode(), b"key", 0, "")
-        if not connection.exec_driver_sql(f"SELECT 1 FROM passkey WHERE id = '{made.id}'").first():
-            keep_passkey(connection, person, made, "Test", at=database.now(), actor="test")
-        return {"sourceprint": start_sign_in(connection, person.id, made.id, now=database.clock())}
 
 
 def test_every_page_loads_our_own_files_alone_and_stands_in_no_frame(sqlite_service: TestService) -> None:
@@ -50,6 +40,7 @@ def test_a_change_needs_our_own_origin_and_the_token_of_the_sign_in(sqlite_servi
     sent = {"name": "Bo", "role": "reviewer"}
     origin = sqlite_service.server.origin.text
     with poster(sqlite_service, cookies) as client:
+        del client.headers["X-CSRF-Token"]
         for headers, form, status in (
             ({"Origin": "https://evil.example"}, sent | {"csrf": token}, 403),
             ({"Origin": "null"}, sent | {"csrf": token}, 403),
