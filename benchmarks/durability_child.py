@@ -3,8 +3,8 @@
     python -m benchmarks.durability_child FOLDER SEED CHANGES PHASE NUMBER
 
 It draws as many changes as asked for (`durability_index.draw_changes`) and carries them out. On standard output it says
-`ready` before the first, `change` before each, `commit` after each commit, and round each operation on the disk the
-phase that it belongs to, and `.`. At operation NUMBER of PHASE it kills itself; in the middle, if that is a write.
+`ready` before the first, `change` before each, and `commit` after each commit. Before each operation on the disk it
+says the phase of the operation, after it `.`. At operation NUMBER of PHASE it kills itself; in the middle of a write.
 """
 
 from __future__ import annotations

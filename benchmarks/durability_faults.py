@@ -1,4 +1,4 @@
-"""Disks that are full, fail, or lose their power, at every single operation of a short life of an index.
+"""Full disks, failing disks and power cuts, at every disk operation of an index with few changes.
 
 A refused file operation must become a clear error and leave the last commit. Every state that the disk may have after
 a cut must open as the last commit or as the one under way.

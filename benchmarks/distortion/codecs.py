@@ -103,7 +103,7 @@ def _mp3(y: Samples, sr: int, *, mode: str, level: float) -> Samples:
 
 
 def _ffmpeg(y: Samples, sr: int, *, codec: str, container: str, kbps: int) -> Samples:
-    """Encode and decode through PyAV; both containers used carry the priming, and the demuxer removes it."""
+    """Encode and decode with PyAV: both containers in use state the delay of the encoder, and decoding removes it."""
     buffer = io.BytesIO()
     with av.open(buffer, "w", format=container) as output:
         # PyAV types a stream chosen by name as any kind of stream; both names here are audio codecs.

@@ -341,7 +341,7 @@ def _read_folder(path: Path) -> None:
             if isinstance(used.error, IndexFormatError):
                 raise used.error  # sound, but made with other parameters
             if used.error:
-                raise ArithmeticError("verify says that all is well, and yet it cannot be used") from used.error
+                raise ArithmeticError("verify finds no fault, and the index cannot be used") from used.error
             change(path)
             return
         repaired = _tried(lambda: repair_index(path))
@@ -366,7 +366,7 @@ def _read_blind(path: Path) -> None:
         faults = _tried(lambda: [problem.what for problem in verify_index(path)])
         used = _tried(lambda: use(path))
         if used.error and not faults.value and not faults.error and not isinstance(used.error, IndexFormatError):
-            raise ArithmeticError("verify says that all is well, and yet it cannot be used") from used.error
+            raise ArithmeticError("verify finds no fault, and the index cannot be used") from used.error
         if used.error or faults.error:
             raise used.error or faults.error or CatalogueError("")
 

@@ -222,7 +222,7 @@ def _told(chunks: Iterator[bytes], progress: Progress | None) -> Iterator[bytes]
 
 
 def check_target(folder: Path, target: Path, *, force: bool) -> None:
-    """Refuse a place for an archive of the index in `folder` that is a folder, lies inside it, or is taken.
+    """Refuse a place for an archive that is a folder, lies inside the index in `folder`, or is taken.
 
     Raises
     ------
@@ -230,7 +230,7 @@ def check_target(folder: Path, target: Path, *, force: bool) -> None:
         If it is.
     """
     if target.is_dir():
-        raise ParameterError(f"{target}: a folder; give the name of a file to export to")
+        raise ParameterError(f"{target}: is a folder; name a file to export to")
     if folder.resolve() in target.resolve().parents:
         raise ParameterError(f"{target}: lies inside the index; give a place outside it")
     if os.path.lexists(target) and not force and not is_device(target):

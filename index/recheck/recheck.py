@@ -168,7 +168,9 @@ def _aligned(
             )
         whole = found if whole is None else whole.joined(found)
     if whole is None:
-        raise VerificationError(f"recording {printable(traced.recording.id)}: a passage without any piece")
+        raise VerificationError(
+            f"recording {printable(traced.recording.id)}: a passage has no pieces; they were taken out"
+        )
     return whole
 
 

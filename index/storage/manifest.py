@@ -82,7 +82,7 @@ class LayerSpec:
     Raises
     ------
     ParameterError
-        If the dimension is unsuitable or the parameters are no JSON.
+        If the dimension is no positive multiple of 64, or the parameters are no plain JSON types.
     """
 
     params: Mapping[str, Any]

@@ -119,12 +119,12 @@ class Run:
         return tuple(sorted(latest_results(self.folder), key=lambda result: result.name))
 
     def trace_path(self, result: ScanResult) -> Path:
-        """Return where the trace of a file is, if there is one: files that were matched have one.
+        """Return the path of the trace of a file; only files that were matched have one there.
 
         Raises
         ------
         EvidenceError
-            If the digest of the result is none, so that it cannot name a file.
+            If the result states no SHA-256, which names the trace.
         """
         if not is_sha256(result.sha256):
             raise EvidenceError(f"{printable(result.name)}: its result states no SHA-256; scan the file again")

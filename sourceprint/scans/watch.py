@@ -84,7 +84,7 @@ class SettledFiles:
 
     @property
     def is_waiting(self) -> bool:
-        """Whether a file may still be changing, or has been closed since it was ready."""
+        """Whether a file has not stayed the same for long enough, or was closed by its writer since it was ready."""
         return bool(self._waiting) or not all(map(is_being_written, self._open))
 
     @property

@@ -60,7 +60,7 @@ class TestHarness:
             list(harness.in_parallel(abs, tasks, jobs=0, what="test"))
 
     @pytest.mark.slow
-    def test_what_is_given_up_is_not_worked_off(self, tmp_path: Path) -> None:
+    def test_work_that_is_given_up_is_not_done(self, tmp_path: Path) -> None:
         """A caller that stops taking results, as by Ctrl-C, does not wait for the rest."""
         tasks = [str(tmp_path / f"{number:03d}") for number in range(200)]
         results = harness.in_parallel(make_folder_slowly, tasks, jobs=2, what="test")

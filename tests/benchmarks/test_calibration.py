@@ -79,7 +79,7 @@ class TestReliability:
         assert other.low < 0.1 * one.low
         assert other.high > 2 * one.high
 
-    def test_thresholds_count_what_stated_at_most_as_much(self) -> None:
+    def test_thresholds_count_matches_of_at_most_that_probability(self) -> None:
         stated = {"a": [0.1, 0.01, 1.0, 1.0], "b": [0.02, 1e-6, 1.0, 1.0]}
         rows = reliability(stated, [1e-6, 0.1, 0.01])
         assert [row.stated for row in rows] == [0.1, 0.01, 1e-6]
@@ -139,7 +139,7 @@ class TestDecoys:
         assert accepted(steps, 0.49) == Accepted(0.0, 0, 0)
         assert accepted(steps, 0.5).true_rate == 0.25
 
-    def test_what_is_stated_and_what_scores_best_are_judged_apart(self) -> None:
+    def test_stated_matches_and_best_scores_are_judged_apart(self) -> None:
         answers = [Answer(1e-3, True, 9.0, False, 0.1, 3.0)]
         (by_p,), (by_score,) = curve(answers, "p"), curve(answers, "score")
         assert (by_p.matches, by_p.false, by_score.matches, by_score.false) == (1, 0, 1, 1)

@@ -260,7 +260,7 @@ def test_a_power_cut_leaves_every_legal_state_and_no_other(tmp_path: Path) -> No
     assert read_tree(tmp_path / "again") == after[0]
 
 
-def test_what_lay_in_a_folder_that_was_lost_is_lost() -> None:
+def test_files_in_a_folder_that_was_lost_are_lost() -> None:
     disk = PowerCut({})
     for operation in (Operation("make folder", "a"), Operation("create", "a/b"), Operation("flush folder", "a")):
         disk.apply(operation)

@@ -112,7 +112,7 @@ def test_lengths_and_sizes_are_counted_apart() -> None:
     assert [(row["times"], row["held_out"]["found"], row["wrong"]) for row in sizes] == [(1.0, 1, 0), (3.0, 0, 1)]
 
 
-def test_thresholds_count_what_each_would_have_let_through() -> None:
+def test_thresholds_count_matches_that_each_would_have_let_through() -> None:
     tried = [
         answer(false_per_1000h=0.5),
         answer(found=False, false_per_1000h=30.0, others=[other("y", 5.0), other("z", 500.0)]),

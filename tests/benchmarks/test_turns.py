@@ -82,7 +82,7 @@ def a_row(kind: str, on: float, off: float, true: float, claimed: float) -> dict
     return {**row, "true": true, "claimed": claimed, "strangers": 0}
 
 
-def test_the_report_counts_what_is_claimed_too_much_and_too_little(tmp_path: Path) -> None:
+def test_the_report_counts_seconds_claimed_too_much_and_too_little(tmp_path: Path) -> None:
     recordings = [
         a_row("silence", 2.0, 2.0, 50.0, 54.0),
         a_row("silence", 2.0, 2.0, 50.0, 47.0),

@@ -100,6 +100,6 @@ def test_digest_tells_text_from_numbers() -> None:
         (b"x", "is a bytes"),
     ],
 )
-def test_what_has_no_canonical_form_is_refused_with_its_place(value: Any, message: str) -> None:
+def test_values_without_a_canonical_form_are_refused_with_their_place(value: Any, message: str) -> None:
     with pytest.raises(ParameterError, match=message):
         exact_json(value)

@@ -76,7 +76,7 @@ def test_text_that_is_no_utf8_is_refused_with_its_place() -> None:
         decoded(b"a\xff", "a", ParameterError)
 
 
-def test_what_was_never_written_is_not_read_for_days(tmp_path: Path) -> None:
+def test_holes_of_sparse_files_are_not_read(tmp_path: Path) -> None:
     for name, content in (("hole.wav", b""), ("head.wav", b"RIFF" * 100)):
         (tmp_path / name).write_bytes(content)
         os.truncate(tmp_path / name, 2**42)

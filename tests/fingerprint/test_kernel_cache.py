@@ -17,7 +17,7 @@ from fingerprint.kernel_cache import one_by_one, share_safely
 Files: Any = IndexDataCacheFile
 
 
-def test_what_several_keep_at_once_is_found_under_its_own_types(tmp_path: Path) -> None:
+def test_code_kept_by_several_at_once_is_found_under_its_own_types(tmp_path: Path) -> None:
     # Each has a descriptor of the folder of its own, as processes have.
     share_safely()
     start = Barrier(4)

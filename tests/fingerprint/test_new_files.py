@@ -52,7 +52,7 @@ def test_a_file_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
     assert names(tmp_path) == ["a", long]
 
 
-def test_what_only_its_owner_may_read_is_so_from_the_first_byte_and_replaces_nothing(tmp_path: Path) -> None:
+def test_a_file_for_its_owner_alone_is_so_from_the_first_byte_and_replaces_nothing(tmp_path: Path) -> None:
     with new_file(tmp_path / "key", mode=0o600, replace=False) as descriptor:
         assert stat.S_IMODE(os.fstat(descriptor).st_mode) == 0o600
     with pytest.raises(FileExistsError), new_file(tmp_path / "key", mode=0o600, replace=False):
@@ -132,7 +132,7 @@ def test_a_folder_that_was_given_such_a_name_is_not_deleted(tmp_path: Path, thei
     assert untouched(planted)
 
 
-def test_what_is_in_the_making_is_left_alone_and_may_keep_others_out(tmp_path: Path) -> None:
+def test_files_in_the_making_are_left_alone_and_may_keep_others_out(tmp_path: Path) -> None:
     busy = ParameterError("somebody is at it")
     with new_file(tmp_path / "a"), working_folder(tmp_path / "f") as place:
         new_files._swept.clear()
@@ -165,7 +165,7 @@ def test_a_folder_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
     assert names(tmp_path) == ["above", "empty", "link"]
 
 
-def test_what_is_taken_away_meanwhile_is_not_followed_when_a_folder_is_cleared(tmp_path: Path, theirs: Path) -> None:
+def test_a_file_taken_away_meanwhile_is_not_followed_when_a_folder_is_cleared(tmp_path: Path, theirs: Path) -> None:
     with working_folder(tmp_path / "f") as place:
         (place / "file").touch()
         place.parent.rename(tmp_path / "elsewhere")

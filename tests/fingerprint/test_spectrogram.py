@@ -136,7 +136,7 @@ def test_local_energy_is_the_mean_over_the_patch_length() -> None:
     np.testing.assert_allclose(local_energy(power, PARAMS), expected, rtol=1e-4)
 
 
-def test_the_floor_hides_what_lies_far_below_the_music_and_silence_stays_finite() -> None:
+def test_the_floor_hides_sound_far_below_the_music_and_silence_stays_finite() -> None:
     faint = cells(sine(440.0) + np.float32(1e-4) * sine(3000.0), PARAMS)
     alone = cells(sine(440.0), PARAMS)
     faint_log, alone_log = (log_cells(p, local_energy(p, PARAMS), PARAMS) for p in (faint, alone))

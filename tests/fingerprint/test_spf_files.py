@@ -543,7 +543,7 @@ def report(*args: str | Path, code: int = 0) -> dict[str, Any]:
 
 
 @pytest.mark.slow
-def test_the_command_prints_the_paths_in_order_and_keeps_what_is_made(made: Path, tmp_path: Path) -> None:
+def test_the_command_prints_the_paths_in_order_and_keeps_the_files(made: Path, tmp_path: Path) -> None:
     wanted = "".join(f"{tmp_path}/new/prints/s{n}.spf\n" for n in (1, 2, 3))
     result = run("fingerprint", made / "music", "-o", tmp_path / "new" / "prints", "--jobs", "2")
     assert (result.exit_code, result.stdout) == (0, wanted)

@@ -49,7 +49,7 @@ def test_a_huge_file_that_no_decoder_takes_is_refused_unread(tmp_path: Path, hea
             refused(file)
 
 
-def test_what_is_refused_with_a_head_that_opens_is_not_hashed_either(
+def test_refused_files_with_a_head_that_opens_are_not_hashed_either(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "x.flac"

@@ -87,7 +87,7 @@ def test_the_statement_issued_then_is_written_again_byte_for_byte(rights: Path, 
         assert (again / name).read_bytes() == (old / name).read_bytes(), name
 
 
-def test_the_next_period_makes_good_what_was_rounded_then(rights: Path, tmp_path: Path) -> None:
+def test_the_next_period_makes_good_for_earlier_rounding(rights: Path, tmp_path: Path) -> None:
     words = ("statement", "--licensee", "P-TONE", "--format", "json")
     example = "docs/money/example"
     then = ("--period", "2026-Q3", "--usage", f"{example}/usage.csv", "--out", tmp_path / "then")
@@ -113,7 +113,7 @@ def test_a_statement_folder_holds(tmp_path: Path) -> None:
     assert audited.exit_code == 0, audited.stdout + audited.stderr
 
 
-def test_the_chain_of_a_database_verifies_whatever_columns_came_since(tmp_path: Path) -> None:
+def test_the_chain_of_a_database_verifies_after_columns_were_added(tmp_path: Path) -> None:
     path = tmp_path / "rights.sqlite"
     path.write_bytes(lzma.decompress((DATA / "rights-v2.sqlite.xz").read_bytes()))
     verified = run("rights", "verify", "--rights", path, "--head", HEAD, "--json")
@@ -121,7 +121,7 @@ def test_the_chain_of_a_database_verifies_whatever_columns_came_since(tmp_path: 
     assert json.loads(verified.stdout)["witnessed"] == 7
 
 
-def test_what_was_on_file_before_there_was_a_chain_is_entered_at_the_upgrade_and_unwitnessed(rights: Path) -> None:
+def test_records_from_before_the_chain_are_entered_at_the_upgrade_and_unwitnessed(rights: Path) -> None:
     verified = run("rights", "verify", "--rights", rights)
     assert verified.exit_code == 0, verified.stdout + verified.stderr
     assert "the next 4 entries cover what was on file then" in verified.stdout

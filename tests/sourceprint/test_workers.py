@@ -186,7 +186,7 @@ def test_work_on_some_files_has_their_time_and_no_more(monkeypatch: pytest.Monke
         within_limits(lambda: time.sleep(60), [file, file])
 
 
-def test_whoever_insists_interrupts() -> None:
+def test_a_second_interruption_interrupts() -> None:
     done = []
 
     def step() -> None:
@@ -225,7 +225,7 @@ def test_how_many_processes() -> None:
         jobs_for(5, 0)
 
 
-def test_an_interruption_that_was_held_back_goes_to_whoever_minds_it() -> None:
+def test_an_interruption_that_was_held_back_goes_to_the_handler() -> None:
     minded: list[str] = []
     before = signal.signal(signal.SIGINT, lambda *_: minded.append("a wish"))
     try:

@@ -114,7 +114,7 @@ def test_wav_of_any_coding(tmp_path: Path, subtype: str) -> None:
         b"\n",
     ],
 )
-def test_what_follows_the_sound_is_not_taken_for_sound(tmp_path: Path, tail: bytes) -> None:
+def test_data_after_the_sound_is_not_taken_for_sound(tmp_path: Path, tail: bytes) -> None:
     data = (tone(2, rate_hz=8000) * 32767).astype("<i2").tobytes()
     path = tmp_path / "a.wav"
     path.write_bytes(wav_bytes(data) + tail)

@@ -183,9 +183,7 @@ def test_a_tempo_out_of_range_is_found_by_the_thorough_search_that_it_recommends
     assert "--thorough: reports 0:" in explanation_block(explanation)
 
 
-def test_what_only_a_thorough_search_finds_comes_first_where_nothing_is_named(
-    catalogue: Snapshot, tmp_path: Path
-) -> None:
+def test_finds_of_a_thorough_search_come_first_where_nothing_is_named(catalogue: Snapshot, tmp_path: Path) -> None:
     first, *_ = asked(phase_vocoder(excerpt(2, 0.5, 11.0), RATE_HZ, 0.55), catalogue, tmp_path).accounts
     assert (first.recording_id, first.named, first.causes) == ("s2", False, ("tempo",))
 
@@ -368,7 +366,7 @@ def test_a_recording_that_is_reported_is_told_why_it_passed(catalogue: Snapshot,
     assert "times the threshold" in text[-1]
 
 
-def test_what_aligns_only_alone_says_so_and_is_reported_if_it_is_all_that_is_searched(
+def test_a_passage_that_aligns_only_alone_says_so_and_is_reported_if_searched_alone(
     catalogue: Snapshot, tmp_path: Path
 ) -> None:
     y = excerpt(2, 5.0, 0.7)

@@ -268,7 +268,7 @@ def test_a_leased_reader_in_another_process_keeps_its_state_across_a_compaction(
     assert parts(folder) == set(read_manifest(folder).parts())
 
 
-def test_the_lease_of_a_killed_reader_is_removed_with_what_it_kept(folder: Path) -> None:
+def test_the_lease_of_a_killed_reader_is_removed_with_its_files(folder: Path) -> None:
     with running(HOLDER, folder) as reader:
         token = CommitToken(**json.loads(line_of(reader)))
         compact(folder)

@@ -154,7 +154,7 @@ def archive_of(folder: Path) -> Path:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("what", FILES)
-def test_what_no_file_can_say_is_refused_found_and_repaired(tmp_path: Path, what: str) -> None:
+def test_values_that_no_file_can_hold_are_refused_found_and_repaired(tmp_path: Path, what: str) -> None:
     shape, spoil, message = FILES[what]
     folder = Path(shutil.copytree(sound(shape), tmp_path / "index"))
     spoil(folder)
@@ -175,7 +175,7 @@ def test_what_no_file_can_say_is_refused_found_and_repaired(tmp_path: Path, what
 
 
 @pytest.mark.parametrize("what", MANIFESTS)
-def test_what_no_manifest_can_say_is_named(tmp_path: Path, what: str) -> None:
+def test_values_that_no_manifest_can_hold_are_named(tmp_path: Path, what: str) -> None:
     alter, message = MANIFESTS[what]
     folder = Path(shutil.copytree(sound("exact"), tmp_path / "index"))
     manifest(alter)(folder)

@@ -217,7 +217,7 @@ def test_a_file_that_appears_during_an_export_is_not_replaced(index: Path, tmp_p
 
 
 def test_an_export_goes_neither_to_a_folder_nor_into_the_index(index: Path, tmp_path: Path) -> None:
-    with pytest.raises(ParameterError, match="a folder; give the name of a file"):
+    with pytest.raises(ParameterError, match="is a folder; name a file to export to"):
         export_index(index, tmp_path, force=True)
     with pytest.raises(ParameterError, match="lies inside the index; give a place outside it"):
         export_index(index, index / "segments" / "a.tar")

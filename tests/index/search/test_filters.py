@@ -218,7 +218,7 @@ def test_a_filtered_search_is_that_of_an_index_of_the_allowed_alone(tmp_path: Pa
     assert [match.recording.id for match in match_track(query(13), whole).matches][:1] in (["s13"], ["s14"])
 
 
-def test_the_command_searches_what_it_is_told_and_says_so(tmp_path: Path) -> None:
+def test_the_command_searches_the_named_recordings_and_says_so(tmp_path: Path) -> None:
     index = made_by_command(tmp_path, (1, 2, 3))
     assert run("tag", "s1", "s2", "--add", "ours", "--quiet", index=index).exit_code == 0
     (tmp_path / "ids.txt").write_text("s2\ns3\n")

@@ -231,7 +231,7 @@ def test_two_sources_mixed_are_both_found(catalogue: Snapshot) -> None:
         assert union_seconds([(one.track_start_seconds, one.track_end_seconds) for one in passages]) > 0.85 * 15.0
 
 
-def test_what_the_loud_one_hid_is_found_on_looking_again(catalogue: Snapshot) -> None:
+def test_a_recording_hidden_by_a_louder_one_is_found_on_looking_again(catalogue: Snapshot) -> None:
     y = excerpt(1, 10.0, 12.0) + np.float32(0.5) * excerpt(8, 30.0, 12.0)
     found = []
     for rounds in (1, 2):

@@ -106,7 +106,7 @@ def test_another_speed_is_told_with_its_sign(snapshot: Snapshot) -> None:
     assert span.pitch_semitones == pytest.approx(12 * np.log2(1.04), abs=0.1)
 
 
-def test_what_an_id_overlaps_with_does_not_depend_on_which_side_asks(snapshot: Snapshot) -> None:
+def test_overlaps_of_an_id_do_not_depend_on_the_side_that_asks(snapshot: Snapshot) -> None:
     one, other = found_in(snapshot, "song03"), found_in(snapshot, "c-guest")
     pair = ("c-guest", "song03")
     assert set(one) == {pair}

@@ -69,7 +69,7 @@ def test_it_goes_half_the_way_to_a_neighbour_at_most() -> None:
     assert ends_of(after, [before, one, after], HEARD, LONG)[0] == pytest.approx(40.1)
 
 
-def test_what_overlaps_it_or_is_far_away_sets_no_limit() -> None:
+def test_passages_that_overlap_it_or_are_far_away_set_no_limit() -> None:
     one = passage(20.0, 40.0)
     others = [passage(15.0, 20.1, recording=1), passage(30.0, 60.0, recording=2), passage(70.0, 80.0, recording=3)]
     assert ends_of(one, [one, *others], HEARD, LONG) == pytest.approx((19.5, 40.5))

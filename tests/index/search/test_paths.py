@@ -75,7 +75,7 @@ def test_lines_across_the_slope_of_a_sweep_are_one_path() -> None:
     assert cut(line(0.0, 10.0, at=20.0, score=90.0), across) == [[(0.0, 10.0)], []]
 
 
-def test_what_the_stronger_does_not_claim_stays_with_the_weaker() -> None:
+def test_time_that_the_stronger_does_not_claim_stays_with_the_weaker() -> None:
     alignments = [line(0.0, 10.0, at=20.0, score=90.0), line(2.0, 8.0, at=22.2)]
     kept = apart(alignments, [[(0.0, 3.0), (6.0, 10.0)], [(2.0, 8.0)]])
     assert kept == [[(0.0, 3.0), (6.0, 10.0)], [(3.0, 6.0)]]

@@ -98,7 +98,7 @@ def test_chance_meetings_in_a_gap_are_no_stretch() -> None:
         assert is_near(supported(along(heard, chance=0.015, seed=seed)), [(0, 6), (14, 20)])
 
 
-def test_what_lines_beside_it_meet_as_often_is_no_stretch() -> None:
+def test_landmarks_that_neighbouring_lines_meet_as_often_are_no_stretch() -> None:
     one = along([(0.0, 6.0, 0.4), (9.0, 11.0, 0.2), (14.0, 20.0, 0.4)])
     assert len(supported(one)) == 3
     one.aside[:, (one.seconds >= 9) & (one.seconds <= 11)] = 1.5  # a groove that both have

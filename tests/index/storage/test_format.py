@@ -65,7 +65,7 @@ def test_the_frozen_sample_can_be_written_to(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "index" / "manifest.json").read_bytes())["amendments"] is None
 
 
-def test_the_frozen_sample_of_version_1_is_refused_with_what_to_do() -> None:
+def test_the_frozen_sample_of_version_1_is_refused_with_the_remedy() -> None:
     assert (DATA / "index-v1").is_dir(), "the frozen sample index is missing: it must never be deleted"
     message = (
         r"index-v1: index of format version 1, this program reads and writes version 2; use the program that wrote it, "

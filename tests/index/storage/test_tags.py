@@ -371,7 +371,7 @@ def test_any_sequence_of_changes_ends_as_if_made_at_once(
 
 
 @pytest.mark.parametrize("how", ["altered", "cut", "deleted"])
-def test_damage_to_amendments_is_named_and_repaired_without_letting_through_what_was_excluded(
+def test_damage_to_amendments_is_named_and_repaired_and_lets_no_excluded_range_through(
     tmp_path: Path, how: str
 ) -> None:
     index = fill(tmp_path / "index", {f"r{i}": 10 for i in range(8)})
@@ -484,7 +484,7 @@ def test_no_reported_millisecond_is_excluded(catalogue: Index, ranges: list[tupl
         assert all(end <= a or b <= start for a, b in excluded)
 
 
-def test_what_lies_on_both_sides_is_found_on_the_same_line(catalogue: Index) -> None:
+def test_audio_on_both_sides_is_found_on_the_same_line(catalogue: Index) -> None:
     change_exclusions(catalogue, "s1", [], clear=True)
     (whole,) = (match for match in search(catalogue, 1).matches if match.recording.id == "s1")
     change_exclusions(catalogue, "s1", ["10-11", "18-20"], clear=True)

@@ -400,7 +400,7 @@ def test_many_threads_match_on_one_index_while_one_adds(tmp_path: Path, kind: st
     assert [match["recording_id"] for match in matched(label, excerpt(4))] == ["s4"]  # seen by the next call
 
 
-def test_what_another_process_does_is_seen_by_the_next_call(tmp_path: Path) -> None:
+def test_changes_by_another_process_are_seen_by_the_next_call(tmp_path: Path) -> None:
     index = catalogue(tmp_path, [1])
     label = sourceprint.open(index)
     assert label.match(excerpt(2), sample_rate=RATE_HZ).status == "no_match"

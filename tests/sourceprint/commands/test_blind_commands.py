@@ -99,7 +99,7 @@ def test_keys_are_kept_in_a_folder_of_the_user(tmp_path: Path, monkeypatch: pyte
 
 
 @pytest.mark.slow
-def test_what_the_full_index_finds_the_blind_one_finds_and_reveal_names_it(
+def test_finds_of_the_full_index_are_those_of_the_blind_one_and_reveal_names_them(
     made: Path, tone: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     files = excerpts(tmp_path)

@@ -195,7 +195,7 @@ def test_members_are_as_the_format_says(case: bytes, scanned: Run) -> None:
     assert (facts["proves"], facts["does_not_prove"]) == (list(PROVES), list(DOES_NOT_PROVE))
 
 
-def test_the_document_and_the_readme_say_what_a_case_proves_in_the_words_of_the_program(case: bytes) -> None:
+def test_the_document_and_the_readme_state_the_proof_of_a_case_in_the_words_of_the_program(case: bytes) -> None:
     document = re.sub(r"\s+", " ", (ROOT / "docs" / "formats" / "case.md").read_text("utf-8"))
     readme = members_of(case)[README].decode("utf-8")
     for sentence in (*PROVES, *DOES_NOT_PROVE):
@@ -355,7 +355,7 @@ def test_a_case_of_another_key_is_refused_where_a_key_is_given(case: bytes) -> N
     assert "nobody has said whose key that is: give --key" in verdict_text(verdict_on(data))
 
 
-def test_a_case_holds_only_for_whoever_vouches_for_its_key(case: bytes) -> None:
+def test_a_case_holds_only_for_those_who_vouch_for_its_key(case: bytes) -> None:
     stranger = verdict_on(case)
     assert (stranger.consistent, stranger.holds) == (True, False)
     first = verdict_text(stranger).splitlines()[0]

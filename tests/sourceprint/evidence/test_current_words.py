@@ -69,7 +69,7 @@ def test_a_list_names_recordings_without_an_index(tmp_path: Path) -> None:
     assert words.notes([result])[0].startswith("s1: title corrected since this scan, which said ")
 
 
-def test_what_the_index_has_no_more_or_calls_otherwise_is_said(corrected: tuple[Path, Path, str]) -> None:
+def test_recordings_that_the_index_lacks_or_renamed_are_told(corrected: tuple[Path, Path, str]) -> None:
     _, index, _ = corrected
     result = read_result(a_result("a.wav", [a_match("gone")]))
     words = words_of([result], index=index, catalogue=())

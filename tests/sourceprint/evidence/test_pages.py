@@ -504,7 +504,7 @@ def test_thousands_of_rows_go_into_the_page_as_data_and_the_first_200_as_a_table
     assert len(page.source) < 1_500_000
 
 
-def test_what_chance_gives_is_not_said_to_be_how_probable_chance_is(site: Path, scanned: ScannedRun) -> None:
+def test_expected_chance_alignments_are_not_stated_as_a_probability_of_chance(site: Path, scanned: ScannedRun) -> None:
     whole, page = Page(site / "index.html").text, page_of(site, scanned).text
     assert "matches, by the probability that chance gives such a track one as good" in whole
     assert "the probability that chance gives this track, in this catalogue, an alignment as good" in page

@@ -67,7 +67,7 @@ def test_a_line_that_was_cut_off_costs_its_page_and_no_other(tmp_path: Path) -> 
         assert len(report.done) == 3
 
 
-def test_what_is_no_report_is_left_alone_and_one_that_is_whole_too(tmp_path: Path) -> None:
+def test_a_folder_that_is_no_report_is_left_alone_and_a_whole_report_too(tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "notes.tmp").write_bytes(b"mine")
     with pytest.raises(EvidenceError, match="holds other files"):

@@ -49,7 +49,7 @@ def decided(found: Mapping[str, Any], by: GatePolicy, *, day: date = DAY) -> tup
 # The file.
 
 
-def test_the_documented_policy_is_one_and_says_what_the_document_says() -> None:
+def test_the_documented_policy_is_valid_and_agrees_with_the_document() -> None:
     example, lengths = re.findall(r"```toml\n(.*?)```", (ROOT / "docs/formats/gate-policy.md").read_text(), re.DOTALL)
     documented = parse_policy(example.encode(), name="gate-policy.md")
     assert [rule.id for rule in documented.rules] == ["never", "a-second-or-less", "certain"]
@@ -70,7 +70,7 @@ def test_the_documented_policy_is_one_and_says_what_the_document_says() -> None:
     assert documented.exact_ids == ("live-1999",)
 
 
-def test_the_default_blocks_what_is_as_good_as_certain_and_has_the_rest_reviewed() -> None:
+def test_the_default_blocks_matches_of_high_confidence_and_reviews_the_rest() -> None:
     default = default_policy()
     assert decided(match(confidence=0.999), default)[:2] == ("block", "certain")
     assert decided(match(confidence=0.998999999), default)[:2] == ("review", "otherwise")

@@ -243,7 +243,7 @@ def test_near_limit_passages_are_in_every_format_and_a_match_in_none() -> None:
 # Facts that were not verified.
 
 
-def test_what_was_taken_on_trust_or_not_looked_at_is_told() -> None:
+def test_inputs_taken_on_trust_or_not_searched_are_told() -> None:
     track = {"notes": ["truncated: header says 20.00 s", "stream 2 of 2: not searched: no decoder"], "streams": 2}
     odd = decide(read_result(a_result("odd.wav", track={**track, "unsearched_streams": [2]})), POLICY, day=DAY)
     passed = Verdict("s.wav", "pass", "too_short", "lasts 0.1 s")

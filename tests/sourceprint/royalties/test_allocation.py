@@ -414,7 +414,7 @@ def test_revenue_in_another_currency_is_converted_at_the_stated_rate() -> None:
         stated([a_use()], card=BY_REVENUE, rows=rows)
 
 
-def test_revenue_that_no_licence_goes_by_is_named_in_whatever_currency() -> None:
+def test_revenue_that_no_licence_goes_by_is_named_in_any_currency() -> None:
     rows = [UsageRow("one.wav", "DE", 3, Fraction(800), "USD"), UsageRow("", "DE", 0, Fraction(1, 3), "EUR")]
     statement = stated([a_use(territories=("DE",))], rows=rows)  # by the second
     assert [(one.territory, one.currency, one.revenue) for one in statement.unused_revenue] == [

@@ -50,7 +50,7 @@ def test_a_plain_match_is_a_claimed_use_with_all_that_is_known(scanned: Any) -> 
 
 
 @pytest.mark.parametrize("outcomes", [(), (("DE", "licensed", "L1", ""),)])
-def test_the_bytes_of_a_use_are_its_canonical_json_whatever_its_texts(scanned: Any, outcomes: Any) -> None:
+def test_the_bytes_of_a_use_are_its_canonical_json_for_any_texts(scanned: Any, outcomes: Any) -> None:
     (use,) = uses_of(scanned(a_match("R1", a_passage(1_000, 9_000, 50_000, p_false=1e-9))))
     text = "".join(map(chr, [*range(0x300), 0x2028, 0xFB00, 0x1F600]))
     odd = replace(use, track_name=text, state_rule=text, territories=(text, "DE"), outcomes=outcomes)
@@ -72,7 +72,7 @@ def test_confidence_gives_the_state(scanned: Any, confidence: float, state: str,
     assert (use.state, use.state_rule) == (state, rule)
 
 
-def test_too_short_is_unresolved_whatever_the_confidence(scanned: Any) -> None:
+def test_too_short_is_unresolved_at_any_confidence(scanned: Any) -> None:
     (use,) = uses_of(scanned(a_match("R1", a_passage(0, 2_999))))
     assert (use.state, use.state_rule) == ("unresolved", "thresholds.min_seconds 3: 2.999 s")
     (use,) = uses_of(scanned(a_match("R1", a_passage(0, 3_000))))

@@ -49,7 +49,7 @@ def sign_again(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("currency", ["EUR", "JPY", "KWD"])
-def test_what_is_written_holds(tmp_path: Path, currency: str) -> None:
+def test_a_written_statement_holds(tmp_path: Path, currency: str) -> None:
     folder = tmp_path / "new" / "statement"
     paths = write_statement(samples.rich(currency), folder)
     assert audit_statement(folder) == []
@@ -337,7 +337,7 @@ REPORTED = (
 
 @pytest.mark.parametrize("method", ["matched-seconds", "coverage-weighted", "equal", "pro-rata-pool", "fixed-fee"])
 @pytest.mark.parametrize("rates", [{}, {"royalty_millionths": None}])
-def test_what_is_computed_holds_when_it_is_written(tmp_path: Path, method: str, rates: dict[str, object]) -> None:
+def test_a_computed_statement_holds_when_it_is_written(tmp_path: Path, method: str, rates: dict[str, object]) -> None:
     if rates and method in ("coverage-weighted", "equal", "pro-rata-pool"):
         rates = {"per_second": None, "per_match": None}
     card = builders.a_rate_card(
@@ -370,7 +370,7 @@ def test_what_is_computed_holds_when_it_is_written(tmp_path: Path, method: str, 
     assert audit_statement(tmp_path / "statement") == []
 
 
-def test_what_a_killed_process_left_does_not_keep_a_statement_from_being_written_again(tmp_path: Path) -> None:
+def test_leftovers_of_a_killed_process_do_not_stop_a_statement_from_being_written_again(tmp_path: Path) -> None:
     folder = tmp_path / "statement"
     write_statement(samples.nothing(), folder, ["csv"])
     (folder / ".statement.csv.0123456789abcdef.tmp").write_bytes(b"half")

@@ -33,7 +33,7 @@ from sourceprint.royalties.tables.cells import Unit, parse_share
         ("+50.00", "percent", 500_000),
     ],
 )
-def test_a_share_is_what_it_says(text: str, unit: Unit | None, millionths: int) -> None:
+def test_a_share_is_the_one_that_it_states(text: str, unit: Unit | None, millionths: int) -> None:
     assert parse_share(text, unit) == millionths
 
 

@@ -345,13 +345,13 @@ def test_a_change_is_found_and_named(filled: Database) -> None:
             connection.rollback()
 
 
-def test_what_our_own_code_changes_is_found_as_well(filled_file: Database) -> None:
+def test_excerpts_changed_by_our_own_code_are_found_as_well(filled_file: Database) -> None:
     with filled_file.writing() as connection:
         connection.execute(update(statement).where(statement.c.id == "S-2").values(document="[]"))
     assert told(filled_file) == ["entry 9: statement S-2 (row 2): was changed; statement 2"]
 
 
-def test_what_was_added_behind_its_back_is_not_adopted_by_the_next_entry(filled_file: Database) -> None:
+def test_entries_added_behind_its_back_are_not_adopted_by_the_next_entry(filled_file: Database) -> None:
     tamper(filled_file, insert(use_event).values(**event_row("U9")))
     with filled_file.writing() as connection:
         connection.execute(insert(use_event), event_row("U1"))

@@ -96,7 +96,7 @@ def test_a_shorter_window_closes_nothing_early(stated: Database) -> None:
     assert issue(stated, "2026-Q2", issued_on="2026-07-02", today=CLOSES).adjustments != ()
 
 
-def test_usage_of_a_closed_period_is_refused_whatever_the_licence_says_now(stated: Database) -> None:
+def test_usage_of_a_closed_period_is_refused_by_the_licence_of_then(stated: Database) -> None:
     enter(stated, the_licence("2", None))
     usage = Usage((UsageRow("a.wav", "DE", 9, None, ""),))
     with pytest.raises(StatementError, match="is closed since 2026-07-02, as the audit window"):

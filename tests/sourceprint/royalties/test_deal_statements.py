@@ -118,7 +118,7 @@ def test_an_advance_gives_back_withdrawn_uses(database: Database, tmp_path: Path
     assert [str(one.balance) for one in second.advances] == ["6"]
 
 
-def test_what_an_advance_gives_back_is_in_the_sum_that_a_line_explains(
+def test_an_amount_given_back_by_an_advance_is_in_the_sum_that_a_line_explains(
     sqlite_database: Database, tmp_path: Path
 ) -> None:
     a_deal(sqlite_database, advance=Advance(1000, date(2026, 1, 15)))
@@ -330,7 +330,7 @@ def test_a_guarantee_counts_a_closed_statement_with_its_later_adjustments(databa
     assert issue(database, "2027-Q1", everything=True).adjustments == ()
 
 
-def test_what_is_open_is_not_corrected_by_hand(database: Database, tmp_path: Path) -> None:
+def test_open_statements_are_not_corrected_by_hand(database: Database, tmp_path: Path) -> None:
     a_deal(database, audit_window_months=24)
     attribute(database, tmp_path, "2026-02-01", "a.wav")
     first = issue(database, "2026-Q1")
@@ -366,7 +366,9 @@ def test_a_wrong_table_of_adjustments_is_refused_by_row(tmp_path: Path) -> None:
         read_corrections(table)
 
 
-def test_what_is_opted_out_is_listed_outside_and_adjusts_what_was_stated(database: Database, tmp_path: Path) -> None:
+def test_opted_out_recordings_are_listed_outside_and_adjust_earlier_statements(
+    database: Database, tmp_path: Path
+) -> None:
     a_deal(database)
     attribute(database, tmp_path, "2026-02-01", "a.wav")
     attribute(database, tmp_path, "2026-03-02", "b.wav")

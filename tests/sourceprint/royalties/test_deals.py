@@ -152,7 +152,7 @@ def test_an_advance_is_recouped_before_anything_is_paid() -> None:
     assert (third.recouped[0].now, third.recouped[0].to_date) == (ZERO, euros("1000"))
 
 
-def test_what_is_taken_back_after_full_recoupment_gives_back_only_what_then_lacks() -> None:
+def test_earnings_taken_back_after_full_recoupment_give_back_only_the_missing_part() -> None:
     done = recoup(account(), {"P-LABEL": euros("1300")})
     assert recoup(done, {"P-LABEL": euros("-200")}).balance == ZERO
     short = recoup(done, {"P-LABEL": euros("-400")})
@@ -176,9 +176,7 @@ def test_several_parties_are_recouped_from_in_proportion() -> None:
     st.lists(st.dictionaries(st.sampled_from("abc"), st.integers(-(10**12), 10**12), max_size=3), max_size=8),
     st.sampled_from([1_000_000, 500_000, 333_333]),
 )
-def test_what_is_recouped_to_date_depends_on_what_was_earned_to_date_alone(
-    earned: list[dict[str, int]], part: int
-) -> None:
+def test_the_amount_recouped_to_date_depends_on_earnings_to_date_alone(earned: list[dict[str, int]], part: int) -> None:
     now = account(part)
     for step in earned:
         amounts = {party: Amount(grains * 10**38) for party, grains in step.items()}

@@ -47,7 +47,7 @@ REPORTS: dict[str, Callable[[], Statement]] = {
 
 
 @pytest.mark.parametrize("name", REPORTS)
-def test_what_is_written_is_what_the_parser_of_ddex_accepted(name: str) -> None:
+def test_written_files_are_those_that_the_parser_of_ddex_accepted(name: str) -> None:
     folder = ACCEPTED / name.replace(" ", "-")
     accepted = {path.name: path.read_bytes() for path in folder.glob("*.tsv")}
     assert accepted

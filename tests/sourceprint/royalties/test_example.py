@@ -318,7 +318,7 @@ def test_nobody_is_paid_for_held_unclaimed_or_overclaimed_amounts(story: Story) 
     }
 
 
-def test_what_is_owed_is_paid_and_what_is_too_little_is_carried_forward(story: Story) -> None:
+def test_an_amount_owed_is_paid_and_one_below_the_minimum_is_carried_forward(story: Story) -> None:
     assert balances_of(story.first) == BALANCES
     assert {cents(balance.minimum) for balance in story.first.balances} == {200}
 
@@ -356,7 +356,7 @@ def test_a_check_of_the_rights_names_overclaimed_and_unclaimed_shares(story: Sto
     assert all("25 % is unclaimed" in sentence for _, _, _, sentence in found[1:])
 
 
-def test_what_changed_since_is_adjusted_line_by_line_in_the_next_quarter(story: Story) -> None:
+def test_later_changes_are_adjusted_line_by_line_in_the_next_quarter(story: Story) -> None:
     found = {
         (
             one.territory,
@@ -489,7 +489,7 @@ def of_no_database(statement: Statement) -> Statement:
 
 
 @pytest.mark.slow
-def test_whoever_follows_the_document_gets_the_same_statements_to_the_byte(
+def test_following_the_document_gives_the_same_statements_to_the_byte(
     story: Story, follow: Callable[[str], tuple[Path, list[int]]]
 ) -> None:
     (one, codes), (other, codes_of_other) = follow("1"), follow("2")

@@ -97,7 +97,7 @@ def test_importing_the_same_again_changes_nothing_and_makes_no_revision(database
         assert current_revision(connection) == 1
 
 
-def test_what_changed_is_superseded_and_its_history_says_who_and_when(database: Database) -> None:
+def test_changed_records_are_superseded_and_their_history_says_who_and_when(database: Database) -> None:
     put(database, Party("P1", "old"), Party("P2", "same"), now=datetime(2026, 1, 1, tzinfo=UTC))
     changed = put(
         database, Party("P1", "new"), Party("P2", "same"), Party("P3", "more"), now=datetime(2026, 2, 2, tzinfo=UTC)
@@ -133,7 +133,7 @@ def test_withdrawn_records_stay_in_the_history_and_may_come_back(database: Datab
     assert (first.since, first.until, first.ended_by, second.since, second.until) == (1, 2, "ben", 3, None)
 
 
-def test_what_one_change_made_and_superseded_never_held(database: Database) -> None:
+def test_a_record_made_and_superseded_in_one_change_never_held(database: Database) -> None:
     with database.changing(source="test") as change:
         apply_records(change, party, [row_of(Party("P1", "draft"))])
         assert apply_records(change, party, [row_of(Party("P1", "final"))]) == Applied(0, 1, 0)
@@ -317,7 +317,7 @@ CATALOGUE: tuple[Record, ...] = (
 )
 
 
-def test_what_concerns_a_recording_is_read_by_its_id_in_the_index(database: Database) -> None:
+def test_rights_of_a_recording_are_read_by_its_id_in_the_index(database: Database) -> None:
     put(database, *CATALOGUE)
     rights = read(database, index_ids=["asset-1", "asset-unknown"])
     assert rights.recordings.keys() == {"R1", "R5"}
@@ -331,7 +331,7 @@ def test_what_concerns_a_recording_is_read_by_its_id_in_the_index(database: Data
     assert rights.revision == 1
 
 
-def test_what_a_recording_contains_is_read_too_and_circles_end(database: Database) -> None:
+def test_parts_of_a_recording_are_read_too_and_circles_end(database: Database) -> None:
     put(database, *CATALOGUE)
     rights = read(database, isrcs=["QMAAA2600002"])
     assert rights.recordings.keys() == {"R2", "R3", "R4"}

@@ -437,7 +437,7 @@ def test_a_partial_import_leaves_out_dependants_of_a_wrong_row(database: Databas
     assert [record.id for record in on_file(database) if isinstance(record, Share)] == ["M1"]
 
 
-def test_what_a_partial_import_leaves_out_is_counted_with_the_first_of_rows_that_contradict(
+def test_rows_left_out_of_a_partial_import_are_counted_with_the_first_of_rows_that_contradict(
     rights: Database, tmp_path: Path
 ) -> None:
     tables = {"parties.tsv": "PartyRecordId\tFullName\nP1\tAnn\nP1\tBob\nP2\tCid\n"}

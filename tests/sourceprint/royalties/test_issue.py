@@ -332,7 +332,7 @@ def test_usage_chooses_the_tracks_and_is_kept(attributed: Database, tmp_path: Pa
         ({}, Period.parse("2026-Q2"), "is reported for 2026-Q2, and was generated on 2026-07-14"),
     ],
 )
-def test_usage_that_contradicts_what_was_attributed_is_refused(
+def test_usage_that_contradicts_its_attribution_is_refused(
     attributed: Database, facts: dict[str, str], period: Period, message: str
 ) -> None:
     row = UsageRow("one.wav", "Worldwide", 1, None, "", **facts)

@@ -110,9 +110,7 @@ def test_the_same_sheet_as_a_workbook_says_percent_by_its_format(rights: Databas
 
 
 @pytest.mark.parametrize("share", ["1", "1.0", "0.5"])
-def test_a_share_of_one_and_less_is_asked_about_whatever_the_heading_says(
-    rights: Database, tmp_path: Path, share: str
-) -> None:
+def test_a_share_of_one_or_less_is_asked_about_under_any_heading(rights: Database, tmp_path: Path, share: str) -> None:
     path = written(tmp_path, f"{LABEL}QZAAA2600001,One,Ann,Blue,a.wav,,{share}\nQZAAA2600002,Two,Ann,Blue,b.wav,,100\n")
     with pytest.raises(AmbiguousSharesError, match=rf"1 shares are bare numbers \({share} in label\.csv, row 2\)"):
         import_rights(rights, [path])

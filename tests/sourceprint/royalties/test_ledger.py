@@ -268,7 +268,7 @@ def test_the_report_is_plain_json(rights_on_file: Database, tmp_path: Path) -> N
     assert "2 added, 0 unchanged, 0 superseded; attribution 1" in report_text(report)
 
 
-def test_what_was_withdrawn_by_mistake_is_disputed_and_resolved_but_not_what_won_no_time(
+def test_a_use_withdrawn_by_mistake_is_disputed_and_resolved_but_not_one_that_won_no_time(
     rights_on_file: Database, tmp_path: Path
 ) -> None:
     beaten = a_match("R2", a_passage(0, 9_000, aligned_landmarks=1))

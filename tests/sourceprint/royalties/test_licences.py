@@ -112,7 +112,7 @@ def test_every_key_arrives_where_it_belongs() -> None:
     assert licence.digest == digest_of(exact_json(licence_document(licence)))
 
 
-def test_what_is_left_out_asks_for_nothing() -> None:
+def test_a_condition_that_is_left_out_asks_for_nothing() -> None:
     licence = parse_licence(SMALLEST, name="a.toml")
     assert licence.valid_to is None
     assert licence.territories == Territories()
@@ -184,7 +184,7 @@ def test_the_same_licence_written_otherwise_has_the_same_digest() -> None:
         ("[conditions]", "[conditions.x]", r"conditions\.x: there is no such key"),
     ],
 )
-def test_what_is_not_understood_is_refused_with_key_value_and_remedy(old: str, new: str, message: str) -> None:
+def test_values_not_understood_are_refused_with_key_value_and_remedy(old: str, new: str, message: str) -> None:
     assert old in WHOLE_LICENCE
     with pytest.raises(RightsError, match=message) as caught:
         parse_licence(WHOLE_LICENCE.replace(old, new, 1), name="a.toml")

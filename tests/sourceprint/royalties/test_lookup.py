@@ -62,7 +62,7 @@ def test_each_key_leads_to_its_records(
     assert [version.row["id"] for version in history] == versions
 
 
-def test_what_was_on_file_under_a_key_at_an_earlier_revision_is_told_as_it_was(database: Database) -> None:
+def test_records_under_a_key_at_an_earlier_revision_are_told_as_they_were(database: Database) -> None:
     put(database, RECORDS)
     put(database, [RightsRecording("R1", "One (Remastered)", isrc="USRC17607839", index_id="track-1")])
     with database.reading() as connection:

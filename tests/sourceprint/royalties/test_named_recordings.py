@@ -83,7 +83,7 @@ def paid(statement: Statement) -> dict[tuple[str, str, str], Fraction | int]:
     return {(line.kind, line.party_id, line.right): cents(line.gross) for line in statement.lines}
 
 
-def test_what_lacks_a_recording() -> None:
+def test_uses_that_lack_a_recording() -> None:
     contested = (a_use_passage(0, 9_000, contenders=("R2", "R1", "asset:x")),)
     assert not lacks_recording(a_use())
     assert lacks_recording(a_use(recording_id="", passages=contested))

@@ -170,7 +170,7 @@ def test_a_list_comes_in_by_code_and_is_reported(database: Database, tmp_path: P
     assert json.loads(json.dumps(opt_report_to_json(here)))["entries"][0]["reason"].endswith("letter")
 
 
-def test_the_same_row_with_another_choice_changes_what_is_on_file(database: Database, tmp_path: Path) -> None:
+def test_the_same_row_with_another_choice_changes_the_record_on_file(database: Database, tmp_path: Path) -> None:
     store_rights(database, rights_with())
     row = "recording_id,choice,weight\nR1,{},{}\n"
     imported(database, tmp_path, row.format("in", "2.5"))

@@ -25,7 +25,7 @@ def names(database: Database) -> list[str]:
         return [one.name for one in list_people(connection)]
 
 
-def test_whoever_runs_it_and_those_on_the_list_may_act(place: Path) -> None:
+def test_the_user_who_runs_it_and_those_on_the_list_may_act(place: Path) -> None:
     database = Database.open(place / "rights.sqlite", create=True)
     assert acting(database, None) is database
     assert acting(database, " ann ") is database

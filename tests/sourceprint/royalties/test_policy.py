@@ -138,7 +138,7 @@ def test_a_policy_file_that_is_missing_or_not_text_is_refused(tmp_path: Path) ->
     assert load_policy(str(tmp_path / "ours.toml")).name == "ours"
 
 
-def test_what_is_said_of_usage_may_be_left_out_and_changes_the_digest_only_where_it_differs() -> None:
+def test_the_usage_table_may_be_left_out_and_changes_the_digest_only_where_it_differs() -> None:
     text = shipped_policy("equal").partition("\n[usage]")[0]
     plain = parse_policy(text, name="p")
     assert parse_policy(shipped_policy("equal"), name="p") == plain

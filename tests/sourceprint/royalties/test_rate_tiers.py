@@ -348,7 +348,7 @@ def gross(statement: Statement) -> str:
     return str(sum_of(line.gross for line in statement.lines))
 
 
-def test_usages_count_over_the_statements_of_a_span_and_follow_what_is_restated(
+def test_usages_count_over_the_statements_of_a_span_and_follow_restatements(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store_rights(database, some_rights(licences=[tiered(period="year")]))
@@ -389,9 +389,7 @@ def test_usages_count_over_the_period_that_the_licence_states(
     assert gross(issue(sqlite_database, "2027-Q1", 800)) == expected
 
 
-def test_what_a_closed_statement_counts_stays_as_it_was_adjusted_last(
-    sqlite_database: Database, tmp_path: Path
-) -> None:
+def test_figures_of_a_closed_statement_stay_as_adjusted_last(sqlite_database: Database, tmp_path: Path) -> None:
     licence = tiered(period="year")
     licence = replace(licence, deal=replace(licence.deal, audit_window_months=4))
     store_rights(sqlite_database, some_rights(licences=[licence]))

@@ -160,7 +160,7 @@ def test_a_period_that_was_stated_without_a_report_gets_its_first(attributed: Da
     assert adjusted(issue(attributed, Q4))["P-R1", "Master"] == Amount.of_minor(20, "EUR")
 
 
-def test_usage_of_what_was_not_scanned_issues_nothing(attributed: Database) -> None:
+def test_usage_of_unscanned_tracks_issues_nothing(attributed: Database) -> None:
     with pytest.raises(ListedError, match=r"one\.mp3 in DE: nearest: one\.wav"):
         issue(attributed, Q3, usage_of(a_row("one.mp3")))
     with attributed.reading() as connection:
@@ -170,7 +170,7 @@ def test_usage_of_what_was_not_scanned_issues_nothing(attributed: Database) -> N
         restate(attributed, usage_of(a_row("one.mp3")))
 
 
-def test_the_explanation_says_by_what_usage_was_matched(attributed: Database, tmp_path: Path) -> None:
+def test_the_explanation_says_how_usage_was_matched(attributed: Database, tmp_path: Path) -> None:
     stem = replace(load_policy("fixed-fee"), usage_names="stem")
     assert "reported as one.wav, 100 usages in DE: the scanned track by the name of its file" in explain_line(
         issue(attributed, Q3, usage_of(a_row())), 1
@@ -200,7 +200,7 @@ def test_usage_of_a_closed_period_is_refused_and_the_last_day_is_said(attributed
 
 
 @pytest.mark.parametrize("method", ["coverage-weighted", "pro-rata-pool"])
-def test_revenue_of_what_was_not_scanned_is_held_if_the_policy_says_so(
+def test_revenue_of_unscanned_tracks_is_held_if_the_policy_says_so(
     attributed: Database, tmp_path: Path, method: str
 ) -> None:
     text = shipped_policy(method).replace('not_scanned = "stop"', 'not_scanned = "hold"')

@@ -183,7 +183,7 @@ def test_json_holds_whole_numbers_and_the_revision() -> None:
         ("a\nb", r"'a\\nb': no recording"),
     ],
 )
-def test_what_is_not_on_file_is_refused_with_the_remedy(key: str, message: str) -> None:
+def test_records_not_on_file_are_refused_with_the_remedy(key: str, message: str) -> None:
     with pytest.raises(UnknownRightsError, match=message):
         rights_to_json(RIGHTS, key)
 

@@ -149,7 +149,7 @@ def signature(key: PrivateKey, folder: Path) -> bytes:
     return signature_bytes(key, (folder / SUMS).read_bytes())
 
 
-def test_a_signed_statement_holds_for_whoever_has_the_key(signed: Path) -> None:
+def test_a_signed_statement_holds_for_holders_of_the_key(signed: Path) -> None:
     assert told(signed / "st", KEY) == []
     assert told(signed / "st", OTHER, KEY) == []
     assert told(signed / "st", OTHER) == [

@@ -241,7 +241,7 @@ def test_a_debt_is_not_paid_out() -> None:
     assert (cents(balance.paid), cents(balance.carried)) == (0, -495)
 
 
-def test_the_id_tells_the_inputs_and_not_when_or_what_came_before() -> None:
+def test_the_id_follows_from_the_inputs_and_not_from_the_day_or_earlier_statements() -> None:
     first = computed([a_use()], some_rights(revision=1), "fixed-fee")
     later = computed(
         [a_use()], some_rights(revision=7), "fixed-fee", issued_on="2027-01-01", opening={"P-R1": of_cents(3)}

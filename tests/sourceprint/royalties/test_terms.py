@@ -209,7 +209,7 @@ def test_a_microsecond_too_much_is_too_much() -> None:
         ("", "LIC-1: no_vocals: whether R1 has vocals is not known"),
     ],
 )
-def test_what_is_not_known_to_have_no_vocals_is_outside(vocals: str, words: str) -> None:
+def test_a_recording_not_known_to_have_no_vocals_is_outside(vocals: str, words: str) -> None:
     assert rule(use(), licence(conditions=Conditions(no_vocals=True)), vocals=vocals) == ("LIC-1", words)
 
 
@@ -269,7 +269,7 @@ def test_an_amendment_holds_for_tracks_generated_from_its_day_on() -> None:
     assert rule(use(generated_on="2026-07-01"), amended, territory="FR") == ("LIC-1", "")
 
 
-def test_what_is_asked_again_is_answered_the_same_for_other_conditions_and_days() -> None:
+def test_repeated_questions_are_answered_the_same_for_other_conditions_and_days() -> None:
     short = licence("LIC-1", conditions=Conditions(max_total_ms=5_000))
     on_file = LicenceTerms(rights(short, licence("LIC-2", valid_to=date(2026, 8, 2), precedence=1)))
     uses = [use(id="U1"), use((0, 4_000), id="U2", generated_on="2026-08-03"), use(id="U3", generated_on="2026-08-03")]

@@ -98,7 +98,7 @@ def test_an_id_that_a_report_gave_names_the_track_from_then_on(scanned: Database
     assert matched(scanned, a_row(track_id="N-3"))[0].sha256 == sha_of("T3.wav")
 
 
-def test_usage_of_what_was_not_scanned_stops_and_shows_what_comes_near(scanned: Database) -> None:
+def test_usage_of_unscanned_tracks_stops_and_shows_near_names(scanned: Database) -> None:
     rows = [a_row("T1.mp3"), a_row("T1.mp3", territory="FR"), a_row("zzzz.wav"), a_row("broken.wav")]
     with pytest.raises(ListedError) as refused:
         matched(scanned, *rows, a_row("idle.wav", usages=0))

@@ -208,7 +208,7 @@ def test_a_renamed_file_that_changed_has_both_names() -> None:
     assert "a (in B b): no_match -> matched" in text
 
 
-def test_the_json_has_everything_that_changed_and_counts_what_did_not() -> None:
+def test_the_json_has_all_changes_and_counts_unchanged_files() -> None:
     before = [a_result("a"), a_result("b"), a_result("x", [a_match("s1")])]
     after = [a_result("a", [a_match("s2")]), a_result("b"), a_result("x", [a_match("s1", [a_passage(0)])])]
     document = json.loads(json.dumps(diff_json(changes(before, after)), allow_nan=False))

@@ -607,7 +607,7 @@ def test_a_session_that_fails_says_so_in_the_log(tmp_path: Path, music: list[Ite
     assert (end["ended"], end["results_bytes"]) == ("failed", (run / "results.jsonl").stat().st_size)
 
 
-def test_what_killed_workers_left_among_the_traces_goes(tmp_path: Path, music: list[Item]) -> None:
+def test_leftovers_of_killed_workers_among_the_traces_go(tmp_path: Path, music: list[Item]) -> None:
     run = tmp_path / "run"
     scan(run, music)
     (run / "traces" / f"{'0' * 64}.spt.77.tmp").write_bytes(b"half")

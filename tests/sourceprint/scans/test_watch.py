@@ -104,7 +104,7 @@ def test_a_time_to_settle_is_a_number_from_0(seconds: float) -> None:
 # Following.
 
 
-def test_what_was_there_before_is_scanned_and_what_comes_later_too(tmp_path: Path) -> None:
+def test_files_that_were_there_before_are_scanned_and_later_ones_too(tmp_path: Path) -> None:
     put(tmp_path / "drop" / "a.wav", b"aaaa")
     clock = Clock({3: lambda: put(tmp_path / "drop" / "new" / "b.wav", b"bb")})
     search = pretended()

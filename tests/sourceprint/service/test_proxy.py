@@ -95,7 +95,7 @@ def client(service: TestService, proxy: str, tmp_path: Path) -> httpx.Client:
     return httpx.Client(base_url=proxy, verify=trust, headers=headers, timeout=60)
 
 
-def test_the_key_goes_through_and_what_is_the_operators_stays_inside(
+def test_the_key_goes_through_and_operator_pages_stay_inside(
     sqlite_service: TestService, proxy: str, tmp_path: Path
 ) -> None:
     with client(sqlite_service, proxy, tmp_path) as caller:

@@ -184,7 +184,7 @@ def test_audio_of_waiting_jobs_is_left_out_unless_asked_for(
         assert (state == "done") or "submit it again" in json.dumps(found["error"])
 
 
-def test_what_was_altered_or_is_in_the_way_is_named(sqlite_catalogued: TestService, tmp_path: Path) -> None:
+def test_altered_files_and_files_in_the_way_are_named(sqlite_catalogued: TestService, tmp_path: Path) -> None:
     feed(sqlite_catalogued.server)
     backup = backed_up(sqlite_catalogued, tmp_path / "backup")
     names = json.loads((backup / "backup.json").read_text())["files"]
