@@ -6,6 +6,7 @@ which no id may contain. A licence is stored as a document.
 """
 
 import json
+import sys
 from collections.abc import Callable
 from datetime import date
 from functools import cache, lru_cache
@@ -60,6 +61,9 @@ _KEYS = {
     RecordingPart: ("recording_id", "start_ms", "end_ms", "part_id"),
 }
 _SUBJECTS = {schema.master_share: "recording_id", schema.work_share: "work_id"}
+_ALIKE = frozenset({"party_id", "right", "role", "label"})
+"""Columns with the same texts in many rows, which are in memory once."""
+
 _IDS = frozenset({"id", "subject_id", "recording_id", "work_id", "part_id"})
 
 
@@ -135,6 +139,8 @@ def _reader(column: str, kind: Any) -> Callable[[Row], Any]:
         return lambda row: _date(row[column])
     if kind == tuple[str, ...]:
         return lambda row: _split(row[column])
+    if column in _ALIKE:
+        return lambda row: _alike(row[column])
     return itemgetter(column)
 
 
@@ -163,6 +169,10 @@ def _joined(names: tuple[str, ...], noun: str) -> str:
 
 def _split(text: str) -> tuple[str, ...]:
     return tuple(text.split("|")) if text else ()
+
+
+def _alike(text: Any) -> Any:
+    return sys.intern(text) if type(text) is str else text
 
 
 @lru_cache(maxsize=4_096)

@@ -8,8 +8,10 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from fractions import Fraction
+from functools import lru_cache
 from itertools import chain, pairwise
 from operator import attrgetter
+from typing import NamedTuple
 
 from fingerprint.errors import ParameterError, StatementError
 from sourceprint.royalties.deals.advances import AdvanceAccount, recouped_by_party
@@ -52,17 +54,30 @@ _SHOWN_REASONS = 4
 _OUTSIDE_ORDER = attrgetter("use_id", "territory", "right", "recording_id", "work_id", "party_id", "share_id")
 
 
+class _Counted(NamedTuple):
+    """The day whose owners are paid for a use, whether it is reported, and the usages and time that count then."""
+
+    day: date
+    is_of_usage: bool
+    usages: int
+    attributed_us: int
+
+
+class _Part(NamedTuple):
+    """The part of a line that is of one use on one day."""
+
+    contribution: Contribution
+    terms: Licence
+    priced: _Counted
+
+
 @dataclass(slots=True)
 class _Group:
-    """The contributions to one line, each with its terms."""
+    """The parts of one line."""
 
-    contributions: list[Contribution] = field(default_factory=list)
-    terms: list[Licence] = field(default_factory=list)
+    parts: list[_Part] = field(default_factory=list)
     reasons: set[str] | None = None
     held: dict[str, tuple[Amount, str]] | None = None  # by party: how much, and why
-    usages: dict[tuple[str, date], int] = field(default_factory=dict)  # by use and day
-    attributed_us: dict[str, int] = field(default_factory=dict)  # by use
-    days: tuple[tuple[date, bool], ...] = ()  # whose owners are paid; whether of usage
 
 
 def compute_statement(
@@ -222,11 +237,10 @@ def _no_rates(currency: str) -> Callable[[str], Conversion]:
 def _gather(priced_uses: Iterable[PricedUse], division: Division) -> dict[LineKey, _Group]:
     groups: dict[LineKey, _Group] = {}
     for priced in priced_uses:
-        day = (priced.shares_on, priced.is_day_of_usage)
+        of = _Counted(priced.shares_on, priced.is_day_of_usage, priced.usages, getattr(priced.use, "attributed_us", 0))
         for entry in division.entries(priced):
             group = groups.setdefault(entry.key, _Group())
-            group.contributions.append(entry.contribution)
-            group.terms.append(entry.terms)
+            group.parts.append(_Part(entry.contribution, entry.terms, of))
             if entry.reason:
                 group.reasons = group.reasons or set()
                 group.reasons.add(entry.reason)
@@ -234,39 +248,36 @@ def _gather(priced_uses: Iterable[PricedUse], division: Division) -> dict[LineKe
                 group.held = group.held or {}
                 before, _ = group.held.get(entry.held_for, (ZERO, ""))
                 group.held[entry.held_for] = (before + entry.contribution.gross, entry.reason)
-            matched = entry.key[2] != "unmatched"
-            if matched and day not in group.days:
-                group.days = (*group.days, day)
-            if priced.use is not None:
-                group.usages[priced.use.id, priced.shares_on] = priced.usages if matched else 0
-                group.attributed_us[priced.use.id] = priced.use.attributed_us
     return groups
 
 
 def _line(number: int, key: LineKey, group: _Group) -> Line:
     fields = fields_of(key)
-    gross = sum_of(part.gross for part in group.contributions)
+    contributions = [part.contribution for part in group.parts]
+    gross = sum_of(part.gross for part in contributions)
     deductions = _deductions(group) if fields["kind"] == "payable" else ()
+    is_matched = fields["kind"] != "unmatched"
+    usages = {(one.use_id, of.day): of.usages for one, _, of in group.parts if one.use_id and is_matched}
     return Line(
         **fields,
         number=number,
-        usages=sum(group.usages.values()),
-        attributed_us=sum(group.attributed_us.values()),
+        usages=sum(usages.values()),
+        attributed_us=sum({one.use_id: of.attributed_us for one, _, of in group.parts}.values()),
         reason=_reason(group.reasons or ()),
         gross=gross,
         deductions=deductions,
         net=gross - sum_of(one.amount for one in deductions),
         contributions=tuple(
-            sorted(group.contributions, key=lambda part: (part.use_id, part.share_id, part.basis, part.amount))
+            sorted(contributions, key=lambda part: (part.use_id, part.share_id, part.basis, part.amount))
         ),
-        shares_on=_shares_on(group.days),
+        shares_on=_shares_on(frozenset((of.day, of.is_of_usage) for *_, of in group.parts)) if is_matched else "",
     )
 
 
 def _deductions(group: _Group) -> tuple[Deducted, ...]:
     """Return the deductions from a line, one a name, by name; each part at the rates that it is owed under."""
     gross: dict[int, tuple[Licence, Amount]] = {}
-    for terms, part in zip(group.terms, group.contributions, strict=True):
+    for part, terms, _ in group.parts:
         _, before = gross.get(id(terms), (terms, ZERO))
         gross[id(terms)] = (terms, before + part.gross)
     amounts: dict[str, Amount] = {}
@@ -276,7 +287,8 @@ def _deductions(group: _Group) -> tuple[Deducted, ...]:
     return tuple(Deducted(name, amount) for name, amount in sorted(amounts.items()))
 
 
-def _shares_on(days: Collection[tuple[date, bool]]) -> str:
+@lru_cache(maxsize=1_000)
+def _shares_on(days: frozenset[tuple[date, bool]]) -> str:
     """Return in words the days on which the holders of the shares are owed a line."""
     words = []
     for is_day_of_usage, what in ((True, BY_DAY), (False, AT_END)):

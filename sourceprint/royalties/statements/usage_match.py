@@ -18,9 +18,9 @@ as not scanned. Rows without any usage or revenue need no track.
 
 import difflib
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import PurePath
+from os.path import splitext
 from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, select
@@ -53,8 +53,10 @@ class _Scanned(NamedTuple):
 
 @dataclass(slots=True)
 class _Tracks:
-    """The scanned tracks that rows may be about, by each of their names."""
+    """The scanned tracks that rows may be about, by each of their names, as far as rows ask for these."""
 
+    asked: Collection[str] = ()
+    asked_stems: Collection[str] = ()
     by_digest: dict[str, str] = field(default_factory=dict)
     by_id: dict[str, set[str]] = field(default_factory=dict)
     by_name: dict[str, set[str]] = field(default_factory=dict)
@@ -72,8 +74,10 @@ class _Tracks:
         if track.track_id:
             self.by_id.setdefault(track.track_id, set()).add(track.sha256)
         for name in {whole, file_name(whole)}:
-            self.by_name.setdefault(name, set()).add(track.sha256)
-            self.by_stem.setdefault(_stem(name), set()).add(track.sha256)
+            if name in self.asked:
+                self.by_name.setdefault(name, set()).add(track.sha256)
+            if self.asked_stems and (stem := _stem(name)) in self.asked_stems:
+                self.by_stem.setdefault(stem, set()).add(track.sha256)
 
     def find(self, row: UsageRow, *, stems: bool) -> tuple[str, str]:
         """Return the SHA-256 of the track of a row, and the kind of match; "" and `NOT_SCANNED` where there is none.
@@ -160,18 +164,19 @@ def match_usage(
     return Usage(tuple(rows), usage.sha256)
 
 
-def _tracks(connection: Connection, licensee: str, rows: Iterable[UsageRow], *, stems: bool) -> _Tracks:
+def _tracks(connection: Connection, licensee: str, rows: Collection[UsageRow], *, stems: bool) -> _Tracks:
     track = scanned_track.c
-    tracks = _Tracks()
+    asked = {row.track for row in rows} - {""}
+    asked_stems = sorted(set(map(_stem, asked))) if stems else []
+    tracks = _Tracks(asked, frozenset(asked_stems))
     digests = sorted({row.track for row in rows if len(row.track) == _DIGEST_DIGITS})
     ids = sorted({row.track_id for row in rows} - {""})
-    names = sorted({file_name(row.track) for row in rows if row.track})
+    names = sorted(set(map(file_name, asked)))
     for column, values in ((track.track_sha256, digests), (track.track_id, ids), (track.file_name, names)):
         for chunk in in_chunks(values):
             _read(connection, licensee, column.in_(chunk), tracks)
-    if stems:
-        for stem in sorted({_stem(row.track) for row in rows if row.track}):
-            _read(connection, licensee, track.file_name.startswith(f"{file_name(stem)}.", autoescape=True), tracks)
+    for stem in asked_stems:
+        _read(connection, licensee, track.file_name.startswith(f"{file_name(stem)}.", autoescape=True), tracks)
     return tracks
 
 
@@ -184,7 +189,7 @@ def _read(connection: Connection, licensee: str, condition: ColumnElement[bool],
 
 def _stem(name: str) -> str:
     """Return a name without the suffix of a format of audio."""
-    suffix = PurePath(file_name(name)).suffix
+    suffix = splitext(file_name(name))[1]
     return name.removesuffix(suffix) if suffix.lower() in AUDIO_SUFFIXES else name
 
 

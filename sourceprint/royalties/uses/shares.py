@@ -21,12 +21,11 @@ from sourceprint.royalties.percentages import format_percent
 from sourceprint.royalties.periods import parse_date
 from sourceprint.royalties.rights.records import MASTER, WHOLE
 from sourceprint.royalties.rights.rights import Rights, load_rights
-from sourceprint.royalties.uses.terms import OUTCOMES, LicenceTerms, ShareOutcome, UseTerms
+from sourceprint.royalties.uses.terms import OUTCOMES, LicenceTerms, Remembered, ShareOutcome, UseTerms
 from sourceprint.royalties.uses.use import Use
 
 __all__ = ["JudgedShare", "RightOutcome", "UseShares", "judge_uses"]
 
-_MOST_REMEMBERED = 20_000
 _Subject = tuple[str, str]
 """Kind and id of what a share is in: a recording or a work."""
 
@@ -103,11 +102,13 @@ class UseShares:
 
     def __init__(self, rights: Rights) -> None:
         self._rights = rights
-        self._holders: dict[tuple[str, str, str, date], tuple[_Holder, ...]] = {}
-        self._rights_on_file: dict[tuple[str, str, date], frozenset[str]] = {}
-        self._judged: dict[tuple[object, ...], tuple[JudgedShare, ...]] = {}
-        self._known_outcomes: dict[tuple[object, ...], tuple[tuple[str, tuple[ShareOutcome, ...]], ...]] = {}
-        self._known_bars: dict[tuple[object, ...], tuple[tuple[_Subject, ShareOutcome], ...]] = {}
+        self._holders: Remembered[tuple[str, str, str, date], tuple[_Holder, ...]] = Remembered()
+        self._rights_on_file: Remembered[tuple[str, str, date], frozenset[str]] = Remembered()
+        self._judged: Remembered[tuple[object, ...], tuple[JudgedShare, ...]] = Remembered()
+        self._known_outcomes: Remembered[tuple[object, ...], tuple[tuple[str, tuple[ShareOutcome, ...]], ...]] = (
+            Remembered()
+        )
+        self._known_bars: Remembered[tuple[object, ...], tuple[tuple[_Subject, ShareOutcome], ...]] = Remembered()
         self.terms = LicenceTerms(rights)
 
     def of(self, use: Use, territory: str, day: date) -> tuple[JudgedShare, ...]:
@@ -124,8 +125,6 @@ class UseShares:
             return tuple(self._judge(use, terms, territory, day, dict(bars)))
         key = (terms, use.layer, day, *bars)
         if key not in self._judged:
-            if len(self._judged) >= _MOST_REMEMBERED:
-                self._judged.clear()
             self._judged[key] = tuple(self._judge(use, terms, territory, day, dict(bars)))
         return self._judged[key]
 
@@ -163,8 +162,6 @@ class UseShares:
                 by_right.setdefault(right, set()).add(outcome)
         found = tuple((right, tuple(sorted(outcomes, key=_rank))) for right, outcomes in by_right.items())
         if terms.shared:
-            if len(self._known_outcomes) >= _MOST_REMEMBERED:
-                self._known_outcomes.clear()
             self._known_outcomes[key] = found
         return found
 
@@ -200,8 +197,6 @@ class UseShares:
             for work_id, _ in self._works(use):
                 if out := opted_out(self._rights, "", work_id, use.purpose, territory, made_on):
                     found.append((("work", work_id), ShareOutcome("opted_out", (), out)))
-            if len(self._known_bars) >= _MOST_REMEMBERED:
-                self._known_bars.clear()
             self._known_bars[key] = tuple(found)
         return self._known_bars[key]
 

@@ -31,6 +31,7 @@ Times are compared as whole milliseconds and microseconds, parts of a track as w
 
 from dataclasses import dataclass
 from datetime import date
+from typing import TypeVar
 
 from sourceprint.royalties.percentages import format_percent
 from sourceprint.royalties.periods import parse_date
@@ -40,7 +41,7 @@ from sourceprint.royalties.rights.rights import Rights
 from sourceprint.royalties.territories import Territories, validate_territory
 from sourceprint.royalties.uses.use import Use, seconds_text
 
-__all__ = ["JOINED_MS", "OUTCOMES", "LicenceTerms", "ShareOutcome", "UseTerms", "longest_passage_ms"]
+__all__ = ["JOINED_MS", "OUTCOMES", "LicenceTerms", "Remembered", "ShareOutcome", "UseTerms", "longest_passage_ms"]
 
 JOINED_MS = 50
 """Spans of a use with no more than this between them are one passage: an ear takes them for one."""
@@ -49,8 +50,10 @@ OUTCOMES = ("licensed", "held", "outside_licence", "no_licence", "term_ended", "
 """From the best to the worst: money waits for a use that may be of several recordings if any of them has the first."""
 
 _MAX_TERRITORIES_TEXT = 80
-_MOST_REMEMBERED = 20_000
+_MOST_REMEMBERED = 5_000
 _UNCONDITIONAL = Conditions()
+K = TypeVar("K")
+V = TypeVar("V")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,16 @@ class ShareOutcome:
     outcome: str
     licence_ids: tuple[str, ...] = ()
     rule: str = ""
+
+
+class Remembered(dict[K, V]):
+    """Answers to repeated questions: the last 5 000 at most, however many uses there are."""
+
+    def __setitem__(self, question: K, answer: V) -> None:
+        """Remember an answer."""
+        if len(self) >= _MOST_REMEMBERED:
+            self.clear()
+        super().__setitem__(question, answer)
 
 
 _NO_LICENCE = ShareOutcome("no_licence")
@@ -207,9 +220,9 @@ class LicenceTerms:
             self._own.setdefault(licence.licensee, []).append(licence)
             if licence.replaces:
                 self._successors.setdefault((licence.licensee, licence.replaces), []).append(licence)
-        self._on_days: dict[_Seen, tuple[_Judged, ...]] = {}
-        self._alike: dict[tuple[object, ...], UseTerms] = {}
-        self._conditions: dict[tuple[str, str, str], tuple[int, str]] = {}
+        self._on_days: Remembered[_Seen, tuple[_Judged, ...]] = Remembered()
+        self._alike: Remembered[tuple[object, ...], UseTerms] = Remembered()
+        self._conditions: Remembered[tuple[str, str, str], tuple[int, str]] = Remembered()
 
     def of(self, use: Use, territory: str) -> UseTerms:
         """Return the terms of a use of which recording and works are certain, or nothing is known.
@@ -241,8 +254,6 @@ class LicenceTerms:
             return UseTerms(there, shared=False)  # their words say by how much this use breaks a condition
         kept = (*alike, *(one.place for one in there))
         terms = self._alike.get(kept) or UseTerms(there, shared=True)
-        if len(self._alike) >= _MOST_REMEMBERED:
-            self._alike.clear()
         self._alike[kept] = terms
         if all(one.licence.conditions == _UNCONDITIONAL for one in judged):
             self._alike[alike] = terms

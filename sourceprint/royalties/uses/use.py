@@ -8,6 +8,7 @@ divided without a rest being lost. As JSON, a use has the fields below, in this 
 schema 1 stated outcomes of licences in place of territories and candidates; it is read, and written as it was read.
 """
 
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields, replace
 from decimal import Decimal
@@ -52,6 +53,9 @@ class UsePassage(msgspec.Struct, frozen=True, array_like=True):
 
 _TRACK = {"track_sha256": "sha256", "track_name": "name", "track_ms": "duration_ms"}
 """Names in the table `track` of JSON, by field."""
+
+_ALIKE = ("generated_on", "purpose", "licensee", "layer", "state", "state_rule", "policy_digest", "index_digest")
+"""Fields with the same texts in many uses, which are in memory once."""
 
 _NAMES = {"index_id": "asset_id", "passages": "spans"}
 """Names in JSON by field, where they differ."""
@@ -189,6 +193,7 @@ def use_from_json(value: dict[str, Any]) -> Use:
         raise ValueError(f"schema {value['schema']!r:.60}: uses are {SCHEMA} or {_SCHEMA_1}; take a newer Sourceprint")
     flat = value | {one: value["track"][name] for one, name in _TRACK.items()}
     flat |= {one: value[name] for one, name in _NAMES.items()}
+    flat |= {name: sys.intern(flat[name]) for name in _ALIKE}
     if first:
         flat |= {"territories": [one[0] for one in value["outcomes"]], "candidates": _contenders(value)}
     use = msgspec.convert(flat, Use)
