@@ -117,18 +117,19 @@ def _attribution(story: Story) -> str:
     outer, sample = story.use("T4", "R5"), story.use("T4", "R1")
     unknown, work = story.use("T5", "?"), story.use("T5", "W1")
     doubtful, live = story.use("T6", "R3"), story.use("T6", "R2")
+    limits, overlap = policy.thresholds, policy.overlap
     return f"""\
 ## 4. From matches to uses
 
 A *use* is one track's use of one recording, or of a work where only the work is certain. The policy
-`{policy.name}` turns matches into uses: {policy.min_ms // 1000} s at least; *claimed* from confidence
-{policy.claim_confidence}, reviewed by a person (*review*) from {policy.review_confidence}. No second is counted twice.
+`{policy.name}` turns matches into uses: {limits.min_ms // 1000} s at least; *claimed* from confidence
+{limits.claim_confidence}, reviewed by a person (*review*) from {limits.review_confidence}. No second is counted twice.
 
 {table(["use", ">seconds", "state", "rule, as it is recorded", "licence"], rows)}
 
 - **T1** and **T3** are plain: one recording each. In the US, T3 is outside: see section 6.
 - **T2**: two recordings claim the same seconds. R3 has {_density(first)} aligned landmarks (points of sound that agree)
-  per second, R4 {_density(loser)}. The policy asks for {policy.evidence_factor} times as many: R3 has the passage, and
+  per second, R4 {_density(loser)}. The policy asks for {overlap.evidence_factor} times as many: R3 has the passage, and
   the claim of R4 is *withdrawn*; it stays on file with its reason.
 - **T4**: {seconds(outer.attributed_us + sample.attributed_us)} s of R5 were found, {seconds(sample.attributed_us)} s of
   them in the sample that R5 took from R1. These seconds are R1's: {seconds(outer.attributed_us)} s stay with R5.

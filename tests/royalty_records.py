@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
+from dataclasses import fields as part_fields
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
@@ -32,7 +34,7 @@ from sourceprint.royalties.rights.rights import Rights, current_revision
 from sourceprint.royalties.rights.rows import Record, row_of, table_of
 from sourceprint.royalties.rights.schema import VERSIONED
 from sourceprint.royalties.territories import EVERYWHERE, Territories
-from sourceprint.royalties.uses.policy import Policy
+from sourceprint.royalties.uses.policy import MethodOrder, OverlapRules, Policy, Thresholds, UsageRules
 from sourceprint.royalties.uses.use import Use, UsePassage
 
 LICENSEE = "P-GEN"
@@ -200,19 +202,16 @@ def withdraw(change: Change, table: Table, ids: Iterable[str]) -> None:
 
 def a_policy(**fields: Any) -> Policy:
     """Return the policy that the docstring of `sourceprint.royalties.uses.policy` shows."""
-    defaults: dict[str, Any] = {
-        "name": "matched-seconds",
-        "digest": POLICY_DIGEST,
-        "methods": ("matched-seconds",),
-        "min_ms": 3_000,
-        "claim_confidence": Decimal("0.99"),
-        "review_confidence": Decimal("0.9"),
-        "decide_by": "evidence",
-        "evidence_factor": Decimal(4),
-        "otherwise": "unresolved",
-        "composition": "fill",
+    tables: dict[str, Any] = {
+        "amount": MethodOrder(("matched-seconds",)),
+        "thresholds": Thresholds(3_000, Decimal("0.99"), Decimal("0.9")),
+        "overlap": OverlapRules("evidence", Decimal(4), "unresolved", "fill"),
+        "usage": UsageRules(),
     }
-    return Policy(**{**defaults, **fields})
+    for name, part in tables.items():
+        changes = {one.name: fields.pop(one.name) for one in part_fields(part) if one.name in fields}
+        tables[name] = replace(part, **changes)
+    return Policy(**{"name": "matched-seconds", "digest": POLICY_DIGEST, **tables, **fields})
 
 
 def sha_of(name: str) -> str:

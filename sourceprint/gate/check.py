@@ -17,7 +17,7 @@ from fingerprint.errors import CatalogueError, printable
 from index.search.match import STANDARD, THOROUGH
 from index.storage.snapshot import Snapshot
 from sourceprint.folders.listing import Folders
-from sourceprint.gate.policy import ERROR, GatePolicy, Names
+from sourceprint.gate.policy import ERROR, GatePolicy
 from sourceprint.gate.verdict import Verdict, decide
 from sourceprint.inputs import NamedInputs, collect
 from sourceprint.items import Item, Refusal
@@ -134,13 +134,13 @@ def _of_now(policy: GatePolicy, snapshot: Snapshot) -> GatePolicy:
     if not now:
         return policy
 
-    def renamed(names: Names) -> Names:
-        return replace(names, ids=(*names.ids, *(now[one] for one in names.ids if one in now)))
+    def renamed(ids: tuple[str, ...]) -> tuple[str, ...]:
+        return (*ids, *(now[one] for one in ids if one in now))
 
     return replace(
         policy,
-        rules=tuple(replace(rule, names=renamed(rule.names)) for rule in policy.rules),
-        licences=tuple(replace(licence, names=renamed(licence.names)) for licence in policy.licences),
+        rules=tuple(replace(rule, recordings=renamed(rule.recordings)) for rule in policy.rules),
+        licences=tuple(replace(licence, recordings=renamed(licence.recordings)) for licence in policy.licences),
     )
 
 

@@ -5,13 +5,32 @@ the scan result it is compared with: whole milliseconds, percentages from 0 to 1
 """
 
 import unicodedata
-from dataclasses import dataclass
-from datetime import date
+from collections.abc import Iterator
+from dataclasses import MISSING, dataclass
+from datetime import date, datetime
 from fnmatch import fnmatchcase
-from typing import Literal, get_args
+from functools import partial
+from typing import Annotated, Any, Literal, get_args
 
-from sourceprint.identifiers.isrc import compact
+from fingerprint.errors import ParameterError, printable
+from index.search.significance import LEAST_FALSE_PER_1000H, MOST_CONFIDENCE
+from index.storage.manifest import layer_specs
+from sourceprint.identifiers.isrc import compact, validate
 from sourceprint.scans.results import ResultMatch
+from sourceprint.toml_documents import (
+    FLAG,
+    Location,
+    TomlTable,
+    checked,
+    keys_of,
+    list_of,
+    number,
+    one_of,
+    some_of,
+    tables,
+    text,
+)
+from sourceprint.toml_faults import Place
 
 __all__ = [
     "ACTIONS",
@@ -19,6 +38,7 @@ __all__ = [
     "ERROR",
     "NEAR_LIMIT_PER_1000H",
     "PASS",
+    "RESERVED",
     "REVIEW",
     "SCHEMA",
     "USES",
@@ -42,6 +62,9 @@ ACTIONS: tuple[Action, ...] = get_args(Action)
 
 ERROR = "error"
 """Verdict on a file that could not be checked, under any policy."""
+
+RESERVED = ("licensed", "outside_licence", "unresolved", "near_limit", "otherwise")
+"""Names of decisions that are no rule of the policy; reports say them where they say the id of a rule."""
 
 NEAR_LIMIT_PER_1000H = 1000.0
 """Measured on strangers: a review in two to three hours of music, for two thirds more of the uses near the limit."""
@@ -84,8 +107,44 @@ class Names:
         )
 
 
+def _milliseconds(value: Any, where: Location) -> int:
+    seconds: float = _NUMBER.read(value, where)
+    if abs(seconds * 1000 - round(seconds * 1000)) > 1e-6:
+        raise ParameterError(f"{where.name} is {value!r}; write at most three decimals; times are whole milliseconds")
+    return round(seconds * 1000)
+
+
+def _codes(value: Any, where: Location) -> tuple[str, ...]:
+    """Return ISRCs without separators; one with a star or a question mark is a pattern."""
+    written: tuple[str, ...] = _RECORDINGS.read(value, where)
+    try:
+        return tuple(compact(one) if "*" in one or "?" in one else validate(one) for one in written)
+    except ParameterError as error:
+        remedy = "mend it, or write * for what may be anything"
+        raise ParameterError(f"{where.name}: {printable(str(error))}; {remedy}") from error
+
+
+_NUMBER = number(0, 1_000_000)
+_SECONDS = _NUMBER.but(read=_milliseconds)
+_RATE = number(LEAST_FALSE_PER_1000H, 1_000_000)
+_PERCENT = number(0, 100)
+_WORD = r"\S(.*\S)?"  # no spaces at its ends: no id has any
+_TEXT = text(pattern=_WORD)
+_RULE_ID = text(
+    pattern="[A-Za-z0-9][A-Za-z0-9._-]{0,99}", remedy="write up to 100 letters, digits, dots, hyphens and underscores"
+)
+_RECORDINGS = list_of(partial(unicodedata.normalize, "NFC"), pattern=_WORD)
+_ISRCS = _RECORDINGS.but(read=_codes)
+_DAY = checked(
+    "write a day without quotation marks and time, as 2026-12-31",
+    lambda value: isinstance(value, date) and not isinstance(value, datetime),
+)
+_HELD_BACK = one_of((REVIEW, BLOCK))
+_UNSEARCHED = one_of((PASS, ERROR))
+
+
 @dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(TomlTable):
     """One rule: its action applies to a match for which all of its conditions hold.
 
     Attributes
@@ -106,20 +165,35 @@ class Rule:
         Coverage of the file and of the recording.
     layers : tuple of str
         Layers that found the match.
-    names : Names
-        Recordings that it is about.
+    recordings, isrcs : tuple of str
+        Recordings that it is about, as in `Names`.
     """
 
-    id: str
-    action: str
-    min_confidence: float | None = None
-    max_false_per_1000h: float | None = None
-    min_ms: int | None = None
-    min_total_ms: int | None = None
-    min_percent_of_file: float | None = None
-    min_percent_of_recording: float | None = None
-    layers: tuple[str, ...] = ()
-    names: Names = Names()
+    id: Annotated[str, _RULE_ID]
+    action: Annotated[str, one_of(ACTIONS)]
+    min_confidence: Annotated[float | None, number(0, MOST_CONFIDENCE)] = None
+    max_false_per_1000h: Annotated[float | None, _RATE] = None
+    min_ms: Annotated[int | None, _SECONDS.but(name="min_seconds")] = None
+    min_total_ms: Annotated[int | None, _SECONDS.but(name="min_total_seconds")] = None
+    min_percent_of_file: Annotated[float | None, _PERCENT] = None
+    min_percent_of_recording: Annotated[float | None, _PERCENT] = None
+    layers: Annotated[tuple[str, ...], some_of(layer_specs())] = ()
+    recordings: Annotated[tuple[str, ...], _RECORDINGS] = ()
+    isrcs: Annotated[tuple[str, ...], _ISRCS] = ()
+
+    def flaws(self) -> Iterator[tuple[Place, str]]:
+        """Yield the faults of a rule with a name that is taken, or without a condition."""
+        if self.id in RESERVED:
+            yield ("id",), f" is {self.id!r}; {', '.join(RESERVED)} have a meaning of their own; choose another"
+        conditions = {name: key for name, key in keys_of(Rule).items() if key.default is not MISSING}
+        if all(getattr(self, key.field) == key.default for key in conditions.values()):
+            remedy = f"give one of {', '.join(conditions)}, or write otherwise at the top of the file"
+            yield (), f": has no condition and would decide everything; {remedy}"
+
+    @property
+    def names(self) -> Names:
+        """Recordings that it is about."""
+        return Names(self.recordings, self.isrcs)
 
     def fits(self, found: ResultMatch, total_ms: int) -> bool:
         """Return whether every condition holds of a match, in a file with so many matched and unlicensed ms."""
@@ -139,14 +213,15 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
-class GateLicence:
+class GateLicence(TomlTable):
     """Recordings that are licensed, and the terms; None and () ask nothing.
 
     Attributes
     ----------
     reference : str
         By which the licence is known, such as its number.
-    names : Names
+    recordings, isrcs : tuple of str
+        As in `Names`.
     valid_from, valid_until : date or None
         First and last day.
     max_ms : int or None
@@ -157,13 +232,27 @@ class GateLicence:
         Of `USES`.
     """
 
-    reference: str
-    names: Names
-    valid_from: date | None = None
-    valid_until: date | None = None
-    max_ms: int | None = None
-    max_percent_of_file: float | None = None
-    uses: tuple[str, ...] = ()
+    reference: Annotated[str, _TEXT]
+    recordings: Annotated[tuple[str, ...], _RECORDINGS] = ()
+    isrcs: Annotated[tuple[str, ...], _ISRCS] = ()
+    valid_from: Annotated[date | None, _DAY] = None
+    valid_until: Annotated[date | None, _DAY] = None
+    max_ms: Annotated[int | None, _SECONDS.but(name="max_seconds")] = None
+    max_percent_of_file: Annotated[float | None, _PERCENT] = None
+    uses: Annotated[tuple[str, ...], some_of(USES)] = ()
+
+    def flaws(self) -> Iterator[tuple[Place, str]]:
+        """Yield the faults of a licence of no recording, or of no day."""
+        if not self.names:
+            yield (), ": names no recording; give recordings or isrcs"
+        if self.valid_from is not None and self.valid_until is not None and self.valid_until < self.valid_from:
+            fault = f"it lies before valid_from {self.valid_from}; exchange them"
+            yield ("valid_until",), f" is {self.valid_until}; {fault}"
+
+    @property
+    def names(self) -> Names:
+        """Recordings that are licensed."""
+        return Names(self.recordings, self.isrcs)
 
     def broken_term(self, found: ResultMatch, *, day: date, use: str) -> str:
         """Return the first term that a match breaks, in words, or "".
@@ -191,7 +280,7 @@ class GateLicence:
 
 
 @dataclass(frozen=True, slots=True)
-class GatePolicy:
+class GatePolicy(TomlTable):
     """One policy, validated.
 
     Attributes
@@ -219,27 +308,50 @@ class GatePolicy:
         `PASS`, or `ERROR`: decision on files of whose sound more than a second, or a tenth, could not be decoded.
     max_false_per_1000h : float
         Of the search: false matches to put up with in 1 000 hours of audio.
-    near_limit_per_1000h : float
-        Rate up to which matches beyond that limit are for review; at or below the limit, none are.
+    stated_near_limit : float or None
+        Rate up to which matches beyond that limit are for review; at or below the limit, none are. None is
+        `NEAR_LIMIT_PER_1000H`.
     thorough : bool
         Whether tempo and speed from half to double are searched.
     """
 
-    name: str
-    sha256: str
-    rules: tuple[Rule, ...]
-    otherwise: str
-    licences: tuple[GateLicence, ...] = ()
-    outside_licence: str = BLOCK
-    unresolved: str = REVIEW
-    use: str = "generate"
-    too_short: str = ERROR
-    not_enough_music: str = ERROR
-    truncated: str = ERROR
-    damaged: str = ERROR
-    max_false_per_1000h: float = 1.0
-    near_limit_per_1000h: float = NEAR_LIMIT_PER_1000H
-    thorough: bool = False
+    name: Annotated[str, _TEXT]
+    otherwise: Annotated[str, one_of(ACTIONS)]
+    outside_licence: Annotated[str, _HELD_BACK] = BLOCK
+    unresolved: Annotated[str, _HELD_BACK] = REVIEW
+    use: Annotated[str, one_of(USES)] = "generate"
+    too_short: Annotated[str, _UNSEARCHED] = ERROR
+    not_enough_music: Annotated[str, _UNSEARCHED] = ERROR
+    truncated: Annotated[str, _UNSEARCHED] = ERROR
+    damaged: Annotated[str, _UNSEARCHED] = ERROR
+    max_false_per_1000h: Annotated[float, _RATE] = 1.0
+    stated_near_limit: Annotated[float | None, number(0, 1_000_000).but(name="near_limit_per_1000h")] = None
+    thorough: Annotated[bool, FLAG] = False
+    rules: Annotated[tuple[Rule, ...], tables(Rule)] = ()
+    licences: Annotated[tuple[GateLicence, ...], tables(GateLicence).but(name="licensed")] = ()
+    sha256: str = ""
+
+    def flaws(self) -> Iterator[tuple[Place, str]]:
+        """Yield the faults of a policy that holds nothing back, of its limits, and of names that are given twice."""
+        if self.otherwise == PASS and not self.licences and all(rule.action == PASS for rule in self.rules):
+            remedy = 'write "review", by which no check fails unless it is asked to'
+            yield ("otherwise",), f" is 'pass'; nothing could ever be held back; {remedy}"
+        if self.stated_near_limit and self.stated_near_limit < self.max_false_per_1000h:
+            limit = f"max_false_per_1000h {self.max_false_per_1000h:g}, up to which matches are reported"
+            fault = f"it lies below {limit}; write a greater rate, or 0 for none"
+            yield ("near_limit_per_1000h",), f" is {self.stated_near_limit:g}; {fault}"
+        names = {("rules", "id"): [one.id for one in self.rules]}
+        names["licensed", "reference"] = [one.reference for one in self.licences]
+        for (section, key), values in names.items():
+            for at, value in enumerate(values):
+                if value in values[:at]:
+                    fault = "as in an earlier one; give each a name of its own"
+                    yield (section, at, key), f" is {value!r:.60}, {fault}"
+
+    @property
+    def near_limit_per_1000h(self) -> float:
+        """Rate up to which matches beyond the limit are for review."""
+        return NEAR_LIMIT_PER_1000H if self.stated_near_limit is None else self.stated_near_limit
 
     @property
     def exact_ids(self) -> tuple[str, ...]:

@@ -5,17 +5,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Annotated
 
-from sourceprint.royalties.licence_keys import (
-    AMOUNT,
-    DAY,
-    IDS,
-    PERCENT,
-    TERRITORY,
-    LicenceTable,
-    one_of,
-    table,
-    whole_number,
-)
+from sourceprint.royalties.licence_keys import AMOUNT, DAY, IDS, PERCENT, TERRITORY
+from sourceprint.toml_documents import TomlTable, one_of, table, whole_number
 from sourceprint.toml_faults import Place
 
 __all__ = ["NO_DEAL", "Advance", "DealTerms", "Guarantee", "Pool"]
@@ -25,7 +16,7 @@ _PERIOD = one_of(("month", "quarter", "year", "term"))
 
 
 @dataclass(frozen=True, slots=True)
-class Guarantee(LicenceTable):
+class Guarantee(TomlTable):
     """Least amount that is earned under a licence in each period; the licensor gets the shortfall.
 
     Attributes
@@ -41,7 +32,7 @@ class Guarantee(LicenceTable):
 
 
 @dataclass(frozen=True, slots=True)
-class Advance(LicenceTable):
+class Advance(TomlTable):
     """Amount paid to the licensor in advance, and recouped from payable amounts under the licence.
 
     Attributes
@@ -68,7 +59,7 @@ class Advance(LicenceTable):
 
 
 @dataclass(frozen=True, slots=True)
-class Pool(LicenceTable):
+class Pool(TomlTable):
     """Amount that a licence for training pays over the opted-in catalogue, without matches.
 
     Attributes
@@ -91,7 +82,7 @@ class Pool(LicenceTable):
 
 
 @dataclass(frozen=True, slots=True)
-class DealTerms(LicenceTable):
+class DealTerms(TomlTable):
     """Terms beyond rates, keys at the top of a licence; each may be absent.
 
     Attributes

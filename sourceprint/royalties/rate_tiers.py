@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Annotated
 
-from sourceprint.royalties.licence_keys import RATE, LicenceTable, one_of, tables, whole_number
+from sourceprint.royalties.licence_keys import RATE
+from sourceprint.toml_documents import TomlTable, one_of, tables, whole_number
 from sourceprint.toml_faults import Place
 
 __all__ = ["RATES", "TIERS", "TIER_PERIOD", "TIER_PERIODS", "Tier"]
@@ -21,7 +22,7 @@ _MAX_TIERS = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Tier(LicenceTable):
+class Tier(TomlTable):
     """Rates for the usages of a period after the first `from_usages`, up to the next tier.
 
     Attributes

@@ -12,10 +12,9 @@ import pytest
 
 from fingerprint.errors import ParameterError, RightsError
 from sourceprint.commands.rights.templates import _POLICIES
-from sourceprint.gate import policy_toml
+from sourceprint.gate.policy import GateLicence, GatePolicy, Rule
 from sourceprint.gate.policy_toml import parse_policy as parse_gate_policy
 from sourceprint.royalties.deal_terms import Advance, DealTerms, Guarantee, Pool
-from sourceprint.royalties.licence_keys import LicenceTable, keys_of
 from sourceprint.royalties.rate_tiers import Tier
 from sourceprint.royalties.rights.licence_toml import licence_toml, new_licence, parse_licence
 from sourceprint.royalties.rights.licences import (
@@ -29,6 +28,7 @@ from sourceprint.royalties.rights.licences import (
 )
 from sourceprint.royalties.uses import policy
 from sourceprint.royalties.uses.policy import METHODS, load_policy, parse_policy, shipped_policies, shipped_policy
+from sourceprint.toml_documents import TomlTable, keys_of
 from tests.command_line import run
 from tests.places import ROOT
 
@@ -52,7 +52,7 @@ def keys(name: str, *, header: str = "key", section: str = "") -> set[str]:
 
 
 TOP = {"schema", "amendments", *keys_of(Licence, DealTerms)}
-TABLES: dict[str, type[LicenceTable]] = {
+TABLES: dict[str, type[TomlTable]] = {
     "scope": Scope,
     "territories": TerritoriesTable,
     "conditions": Conditions,
@@ -91,27 +91,27 @@ def test_messages_that_the_pages_quote_are_those_of_the_readers() -> None:
 def test_the_page_on_policies_lists_every_key_and_its_example_has_them_all() -> None:
     name = "policy.md"
     tables: dict[str, type[Any]] = {
-        "amount": policy._Amount,
-        "thresholds": policy._Thresholds,
-        "overlap": policy._Overlap,
-        "usage": policy._Reported,
+        "amount": policy.MethodOrder,
+        "thresholds": policy.Thresholds,
+        "overlap": policy.OverlapRules,
+        "usage": policy.UsageRules,
     }
     for table, kind in tables.items():
-        assert keys(name, header=f"key of `[{table}]`") == set(kind.__struct_fields__), table
-    assert keys(name) | tables.keys() == set(policy._PolicyTable.__struct_fields__)
+        assert keys(name, header=f"key of `[{table}]`") == keys_of(kind).keys(), table
+    assert keys(name) | tables.keys() == {"schema", *keys_of(policy.Policy)}
     assert keys(name, header="method") == set(METHODS)
-    assert parse_policy(example(name), name="page").methods == ("matched-seconds", "fixed-fee")
+    assert parse_policy(example(name), name="page").amount.methods == ("matched-seconds", "fixed-fee")
 
 
 def test_the_page_on_policies_of_the_gate_lists_every_key() -> None:
     name = "gate-policy.md"
-    assert keys(name) == set(policy_toml._PolicyTable.__struct_fields__)
-    assert keys(name, header="key of `[[rules]]`") == set(policy_toml._RuleTable.__struct_fields__)
-    assert keys(name, header="key of `[[licensed]]`") == set(policy_toml._LicenceTable.__struct_fields__)
+    assert keys(name) == {"schema", *keys_of(GatePolicy)}
+    assert keys(name, header="key of `[[rules]]`") == keys_of(Rule).keys()
+    assert keys(name, header="key of `[[licensed]]`") == keys_of(GateLicence).keys()
     written = tomllib.loads(example(name))
-    assert written.keys() == set(policy_toml._PolicyTable.__struct_fields__)
-    assert set().union(*(rule.keys() for rule in written["rules"])) == set(policy_toml._RuleTable.__struct_fields__)
-    assert written["licensed"][0].keys() == set(policy_toml._LicenceTable.__struct_fields__)
+    assert written.keys() == {"schema", *keys_of(GatePolicy)}
+    assert set().union(*(rule.keys() for rule in written["rules"])) == keys_of(Rule).keys()
+    assert written["licensed"][0].keys() == keys_of(GateLicence).keys()
     assert parse_gate_policy(example(name).encode(), name="page").near_limit_per_1000h == 1000.0
 
 

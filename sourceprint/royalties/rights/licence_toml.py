@@ -5,7 +5,6 @@ text, lists are sorted, codes are in capitals, keys that ask for nothing are lef
 licence, so two files of the same meaning have the same one, and `parse_licence(licence_toml(licence))` has it too.
 """
 
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import date
@@ -16,19 +15,19 @@ from typing import Any, cast
 from fingerprint.digests import digest_of, exact_json
 from fingerprint.errors import ParameterError, RightsError, printable
 from sourceprint.royalties.deal_terms import DealTerms
-from sourceprint.royalties.licence_keys import (
-    CURRENCY,
-    DAY,
-    IDS,
-    Location,
-    WrittenNumber,
-    document_of,
-    expect_table,
-    keys_of,
-    read_values,
-)
+from sourceprint.royalties.licence_keys import CURRENCY, DAY, IDS, WrittenNumber
 from sourceprint.royalties.rights.licences import SCHEMA, Amendment, Licence, RateCard
 from sourceprint.royalties.territories import EVERYWHERE
+from sourceprint.toml_documents import (
+    Location,
+    document_of,
+    expect_schema,
+    expect_table,
+    keys_of,
+    parse_toml,
+    read_values,
+    refusals_of,
+)
 from sourceprint.toml_faults import Faults, Place, lines_of
 
 __all__ = ["licence_document", "licence_of", "licence_toml", "new_licence", "parse_licence"]
@@ -58,14 +57,9 @@ def parse_licence(text: str, *, name: str) -> Licence:
     if len(text) > _MAX_CHARACTERS:
         raise RightsError(f"{shown}: has {len(text)} characters, a licence has at most {_MAX_CHARACTERS}")
     written = text.removeprefix("\ufeff").replace("\r\n", "\n")
-    try:
-        table = tomllib.loads(written, parse_float=WrittenNumber)
-    except (ValueError, RecursionError) as error:
-        raise RightsError(f"{shown}: not a TOML file: {printable(str(error))}") from error
-    try:
+    table = parse_toml(written, name=shown, failure=RightsError, parse_float=WrittenNumber)
+    with refusals_of(shown, RightsError):
         licence = _licence_of(table, lines_of(written))
-    except ParameterError as error:
-        raise RightsError("\n".join(f"{shown}: {fault}" for fault in str(error).split("\n"))) from error
     return replace(licence, digest=digest_of(exact_json(licence_document(licence))))
 
 
@@ -133,12 +127,9 @@ def new_licence() -> str:
 
 def _licence_of(table: Mapping[str, Any], lines: Mapping[Place, int]) -> Licence:
     """Return the licence, without a digest, of a table of TOML or a stored document; all faults are raised at once."""
-    if table.get("schema", SCHEMA) != SCHEMA:
-        raise ParameterError(f'schema: must be "{SCHEMA}", is {table["schema"]!r:.60}')
     faults = Faults(lines)
-    top = Location(faults, _currency_of(table))
-    if "schema" not in table:
-        top.at("schema").note(f' is missing; write schema = "{SCHEMA}"')
+    top = Location(faults, _currency_of(table), "`sourceprint rights new-licence` writes a licence to fill in")
+    expect_schema(table, SCHEMA, top)
     base = {key: value for key, value in table.items() if key != "amendments"}
     licence = _terms(base, top)
     if licence is not None:
@@ -153,7 +144,7 @@ def _currency_of(table: Mapping[str, Any]) -> str:
     card = table.get("rate_card")
     if not isinstance(card, dict) or "currency" not in card:
         return ""
-    where = Location(Faults({}), "")
+    where = Location(Faults({}))
     return where.attempt(partial(CURRENCY.read, card["currency"], where)) or ""
 
 

@@ -16,16 +16,22 @@ from sourceprint.royalties.deal_terms import NO_DEAL, DealTerms
 from sourceprint.royalties.licence_keys import (
     CURRENCY,
     DAY,
-    FLAG,
     ID,
     IDS,
     MINIMUM,
     PERCENT,
     RATE,
     SECONDS,
+)
+from sourceprint.royalties.percentages import format_percent
+from sourceprint.royalties.rate_tiers import TIER_PERIOD, TIER_PERIODS, TIERS, Tier
+from sourceprint.royalties.rights.records import MASTER, WHOLE, WORK_RIGHTS, RightsRecording
+from sourceprint.royalties.territories import EVERYWHERE, WORLDWIDE, Territories
+from sourceprint.toml_documents import (
+    FLAG,
     Key,
-    LicenceTable,
     Location,
+    TomlTable,
     document_of,
     expect_table,
     read_record,
@@ -34,10 +40,6 @@ from sourceprint.royalties.licence_keys import (
     tables,
     whole_number,
 )
-from sourceprint.royalties.percentages import format_percent
-from sourceprint.royalties.rate_tiers import TIER_PERIOD, TIER_PERIODS, TIERS, Tier
-from sourceprint.royalties.rights.records import MASTER, WHOLE, WORK_RIGHTS, RightsRecording
-from sourceprint.royalties.territories import EVERYWHERE, WORLDWIDE, Territories
 from sourceprint.toml_faults import Place
 
 __all__ = [
@@ -69,7 +71,7 @@ def validate_purpose(purpose: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Scope(LicenceTable):
+class Scope(TomlTable):
     """Subjects that a licence covers: everything, or all that any of its lists names; lists are sorted.
 
     Attributes
@@ -128,7 +130,7 @@ class Scope(LicenceTable):
 
 
 @dataclass(frozen=True, slots=True)
-class Conditions(LicenceTable):
+class Conditions(TomlTable):
     """Limits on a use; None and False set none.
 
     Attributes
@@ -148,7 +150,7 @@ class Conditions(LicenceTable):
 
 
 @dataclass(frozen=True, slots=True)
-class Deduction(LicenceTable):
+class Deduction(TomlTable):
     """Part of the gross amount that is kept back, such as an administration fee."""
 
     name: Annotated[str, ID]
@@ -167,7 +169,7 @@ def _rights(value: Any, where: Location) -> tuple[tuple[str, int], ...] | None:
 
 
 @dataclass(frozen=True, slots=True)
-class RateCard(LicenceTable):
+class RateCard(TomlTable):
     """Price of a use, and its division among rights.
 
     Attributes
@@ -236,7 +238,7 @@ class RateCard(LicenceTable):
 
 
 @dataclass(frozen=True, slots=True)
-class TerritoriesTable(LicenceTable):
+class TerritoriesTable(TomlTable):
     """Codes of `Territories`, as they are written in a licence."""
 
     include: Annotated[tuple[str, ...], IDS.but(stated=True)] = (WORLDWIDE,)
@@ -272,7 +274,7 @@ def _replaces(value: Any, where: Location) -> Any:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Licence(LicenceTable):
+class Licence(TomlTable):
     """One licence, in one version.
 
     Attributes

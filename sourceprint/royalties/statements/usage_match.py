@@ -137,7 +137,7 @@ def match_usage(
     StatementError
         If a name is that of two tracks, or a track goes by two names.
     """
-    stems = policy is not None and policy.usage_names == "stem"
+    stems = policy is not None and policy.usage.names == "stem"
     open_rows = [row for row in usage.rows if row.key and not row.sha256]
     if not open_rows:
         return usage
@@ -151,7 +151,7 @@ def match_usage(
                 f"usage of track {printable(key)!r:.80}: is the track that the usage also calls "
                 f"{printable(keys[sha256])!r:.80}; give each track one name, best its SHA-256"
             )
-    if stop and policy is not None and policy.not_scanned == "stop":
+    if stop and policy is not None and policy.usage.not_scanned == "stop":
         missing = [row for row in open_rows if not found[row.track, row.track_id][0] and (row.usages or row.revenue)]
         if missing:
             raise ListedError(_missing_text(connection, licensee, missing, tracks))

@@ -140,10 +140,10 @@ def _use(holding: Holding, result: ScanResult, rights: Rights, policy: Policy, o
 def _state(holding: Holding, use: Use, policy: Policy) -> tuple[str, str]:
     if holding.state:
         return holding.state, holding.rule
-    if use.attributed_us < 1000 * policy.min_ms:
-        least = f"{seconds_text(1000 * policy.min_ms)}: {seconds_text(use.attributed_us)} s"
+    if use.attributed_us < 1000 * policy.thresholds.min_ms:
+        least = f"{seconds_text(1000 * policy.thresholds.min_ms)}: {seconds_text(use.attributed_us)} s"
         return "unresolved", f"thresholds.min_seconds {least}"
-    if use.confidence >= policy.claim_confidence:
-        return "claimed", f"thresholds.claim_confidence {policy.claim_confidence}"
-    state = "review" if use.confidence >= policy.review_confidence else "unresolved"
-    return state, f"thresholds.review_confidence {policy.review_confidence}: confidence {use.confidence}"
+    if use.confidence >= policy.thresholds.claim_confidence:
+        return "claimed", f"thresholds.claim_confidence {policy.thresholds.claim_confidence}"
+    state = "review" if use.confidence >= policy.thresholds.review_confidence else "unresolved"
+    return state, f"thresholds.review_confidence {policy.thresholds.review_confidence}: confidence {use.confidence}"

@@ -147,7 +147,7 @@ class _Court:
     def judge(self, active: Sequence[Claim]) -> _Verdict | None:
         """Return the verdict; None where only compositions claim and the policy ignores those."""
         pool = [claim for claim in active if claim.layer == "recording"]
-        if not pool and self._policy.composition == "fill":
+        if not pool and self._policy.overlap.composition == "fill":
             pool = list(active)
         if not pool:
             return None
@@ -156,8 +156,8 @@ class _Court:
             best.setdefault(claim.claimant.key, claim)
         names = tuple(sorted({claim.claimant.name for claim in pool}))
         left, notes = self._one_per_owner(list(best.values()))
-        if self._policy.decide_by == "evidence" and len(left) > 1:
-            first, factor = left[0][0], Fraction(self._policy.evidence_factor)
+        if self._policy.overlap.decide_by == "evidence" and len(left) > 1:
+            first, factor = left[0][0], Fraction(self._policy.overlap.evidence_factor)
             beaten = [claim for evidence, claim in left if evidence < first and evidence * factor <= first]
             left = [(evidence, claim) for evidence, claim in left if claim not in beaten]
             if beaten:
@@ -187,8 +187,8 @@ class _Book:
     """Adds up the time of each claimant, interval by interval."""
 
     def __init__(self, policy: Policy, ranked: Sequence[Claim]) -> None:
-        by_evidence = policy.decide_by == "evidence"
-        self._outcome = policy.otherwise if by_evidence else policy.decide_by
+        by_evidence = policy.overlap.decide_by == "evidence"
+        self._outcome = policy.overlap.otherwise if by_evidence else policy.overlap.decide_by
         self._rule = f"overlap.{'otherwise' if by_evidence else 'decide_by'} {self._outcome}"
         self._ranked = ranked
         self._holdings: dict[_Key, Holding] = {}

@@ -11,23 +11,36 @@ Comments, order and the way a number is written ("0.99", "0.990") do not change 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from functools import partial
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Annotated, Any, Literal
-
-from msgspec import Meta
+from typing import Annotated, Any
 
 from fingerprint.digests import digest_of, exact_json
 from fingerprint.disk import decoded, read_small
 from fingerprint.errors import ParameterError, RightsError, printable
 from sourceprint.royalties.money import parse_decimal
-from sourceprint.toml_documents import Table, TableError, raised, read_document, read_toml
+from sourceprint.toml_documents import (
+    Key,
+    Location,
+    TomlTable,
+    document_of,
+    one_of,
+    parse_toml,
+    read_document,
+    some_of,
+    table,
+    text,
+)
+from sourceprint.toml_faults import Place, lines_of
 
 __all__ = [
     "METHODS",
+    "MethodOrder",
+    "OverlapRules",
     "Policy",
+    "Thresholds",
+    "UsageRules",
     "load_policy",
     "parse_policy",
     "policy_document",
@@ -40,108 +53,112 @@ SCHEMA = "sourceprint/policy/1"
 METHODS = ("matched-seconds", "coverage-weighted", "equal", "pro-rata-pool", "fixed-fee")
 
 
+_MOST_DECIMALS = 9
+_LARGEST_FILE = 1 << 20
+
+
+def _number(least: int, most: int) -> Key:
+    """Return a key whose value is a decimal number, written as text or whole."""
+    remedy = 'write the number as text, as "0.5"'
+
+    def read(value: Any, where: Location) -> Decimal:
+        if not isinstance(value, int | str) or isinstance(value, bool):
+            raise ParameterError(f"{where.name} is {value!r:.60}; {remedy}")
+        number = parse_decimal(str(value), what=where.name)
+        if not least <= number <= most:
+            raise ParameterError(f"{where.name} is {value!r:.60}; it must lie from {least} to {most}")
+        if number != round(number, _MOST_DECIMALS):
+            raise ParameterError(f"{where.name} is {value!r:.60}; at most {_MOST_DECIMALS} decimals are possible")
+        return number
+
+    return Key(read, lambda number, _: f"{number.normalize():f}", remedy)
+
+
+_SECONDS = _number(0, 86_400)
+
+
+def _milliseconds(value: Any, where: Location) -> int:
+    milliseconds: Decimal = _SECONDS.read(value, where) * 1000
+    if milliseconds % 1:
+        what = "it has more than three decimals; times are whole milliseconds"
+        raise ParameterError(f"{where.name} is {value!r:.60}; {what}")
+    return int(milliseconds)
+
+
 @dataclass(frozen=True, slots=True)
-class Policy:
-    """One policy, validated; the attributes are the keys of the file, with their values as docs/formats/policy.md says.
+class MethodOrder(TomlTable):
+    """Methods, of `METHODS`, in order of preference."""
+
+    methods: Annotated[tuple[str, ...], some_of(METHODS)]
+
+    def flaws(self) -> Iterator[tuple[Place, str]]:
+        """Yield the faults of methods that are listed twice."""
+        for method in dict.fromkeys(self.methods):
+            if self.methods.count(method) > 1:
+                yield ("methods",), f": it has {method!r} twice; remove one"
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds(TomlTable):
+    """Least length (`min_seconds` of the file, in milliseconds) and confidences, from 0 to 1; review <= claim."""
+
+    min_ms: Annotated[
+        int,
+        _SECONDS.but(
+            read=_milliseconds, write=lambda ms, _: _SECONDS.write(Decimal(ms) / 1000, ""), name="min_seconds"
+        ),
+    ]
+    claim_confidence: Annotated[Decimal, _number(0, 1)]
+    review_confidence: Annotated[Decimal, _number(0, 1)]
+
+    def flaws(self) -> Iterator[tuple[Place, str]]:
+        """Yield the fault of confidences in the wrong order."""
+        claim, review = self.claim_confidence, self.review_confidence
+        if review > claim:
+            remedy = "from which uses are claimed without review: lower the first or raise the second"
+            yield ("review_confidence",), f" is {review}; it is above claim_confidence {claim}, {remedy}"
+
+
+@dataclass(frozen=True, slots=True)
+class OverlapRules(TomlTable):
+    """Rules where several claims meet in time."""
+
+    decide_by: Annotated[str, one_of(("evidence", "split", "unresolved"))]
+    evidence_factor: Annotated[Decimal, _number(1, 1_000_000)]
+    otherwise: Annotated[str, one_of(("split", "unresolved"))]
+    composition: Annotated[str, one_of(("fill", "ignore"))]
+
+
+@dataclass(frozen=True, slots=True)
+class UsageRules(TomlTable):
+    """Rules for reported tracks."""
+
+    not_scanned: Annotated[str, one_of(("stop", "hold"))] = "stop"
+    names: Annotated[str, one_of(("exact", "stem"))] = "exact"
+
+
+@dataclass(frozen=True, slots=True)
+class Policy(TomlTable):
+    """One policy, validated; the attributes are the tables of the file, with their keys as docs/formats/policy.md says.
 
     Attributes
     ----------
     name : str
+    amount : MethodOrder
+    thresholds : Thresholds
+    overlap : OverlapRules
+    usage : UsageRules
     digest : str
         "sha256:" and the digest of the policy in canonical form.
-    methods : tuple of str
-        Of `METHODS`, in order of preference.
-    min_ms : int
-        `min_seconds` of the file, in milliseconds.
-    claim_confidence, review_confidence : Decimal
-        From 0 to 1; review <= claim.
-    decide_by, otherwise, composition, not_scanned, usage_names : str
-    evidence_factor : Decimal
-        At least 1.
     """
 
-    name: str
-    digest: str
-    methods: tuple[str, ...]
-    min_ms: int
-    claim_confidence: Decimal
-    review_confidence: Decimal
-    decide_by: str
-    evidence_factor: Decimal
-    otherwise: str
-    composition: str
-    not_scanned: str = "stop"
-    usage_names: str = "exact"
-
-
-_MOST_DECIMALS = 9
-_LARGEST_FILE = 1 << 20
-
-_Number = Annotated[int | str, Meta(description='write the number as text, as "0.5"')]
-
-
-class _Amount(Table, frozen=True):
-    methods: Annotated[
-        tuple[Literal["matched-seconds", "coverage-weighted", "equal", "pro-rata-pool", "fixed-fee"], ...],
-        Meta(min_length=1, description=f"write a list in order of preference of some of {', '.join(METHODS)}"),
-    ]
-
-    def faults(self) -> Iterator[TableError]:
-        for method in dict.fromkeys(self.methods):
-            if self.methods.count(method) > 1:
-                yield TableError("methods", f"it has {method!r} twice; remove one")
-
-
-class _Thresholds(Table, frozen=True):
-    min_seconds: _Number
-    claim_confidence: _Number
-    review_confidence: _Number
-
-    def faults(self) -> Iterator[TableError]:
-        keys = ("min_seconds", "claim_confidence", "review_confidence")
-        unread = [*raised(*(partial(self.number, key, most=86_400 if key == keys[0] else 1) for key in keys))]
-        yield from unread
-        if unread:
-            return
-        if (self.number("min_seconds", most=86_400) * 1000) % 1:
-            yield TableError("min_seconds", "it has more than three decimals; times are whole milliseconds")
-        claim, review = self.number("claim_confidence"), self.number("review_confidence")
-        if review > claim:
-            yield TableError(
-                "review_confidence",
-                f"it is above claim_confidence {claim}, from which uses are claimed without review: lower the first or "
-                "raise the second",
-            )
-
-    def number(self, key: str, *, most: int = 1) -> Decimal:
-        return _number(key, getattr(self, key), least=0, most=most)
-
-
-class _Overlap(Table, frozen=True):
-    decide_by: Literal["evidence", "split", "unresolved"]
-    evidence_factor: _Number
-    otherwise: Literal["split", "unresolved"]
-    composition: Literal["fill", "ignore"]
-
-    def faults(self) -> Iterator[TableError]:
-        return raised(self.factor)
-
-    def factor(self) -> Decimal:
-        return _number("evidence_factor", self.evidence_factor, least=1, most=1_000_000)
-
-
-class _Reported(Table, frozen=True):
-    not_scanned: Literal["stop", "hold"] = "stop"
-    names: Literal["exact", "stem"] = "exact"
-
-
-class _PolicyTable(Table, frozen=True):
-    schema: str
-    name: Annotated[str, Meta(max_length=100)]
-    amount: _Amount
-    thresholds: _Thresholds
-    overlap: _Overlap
-    usage: _Reported = _Reported()
+    name: Annotated[str, text(100)]
+    amount: Annotated[MethodOrder, table(MethodOrder)]
+    thresholds: Annotated[Thresholds, table(Thresholds)]
+    overlap: Annotated[OverlapRules, table(OverlapRules)]
+    # Its defaults are left out of documents, so that digests of policies without it hold.
+    usage: Annotated[UsageRules, table(UsageRules)] = UsageRules()
+    digest: str = ""
 
 
 def load_policy(place: str) -> Policy:
@@ -161,7 +178,7 @@ def load_policy(place: str) -> Policy:
 
     Examples
     --------
-    >>> load_policy("equal").min_ms
+    >>> load_policy("equal").thresholds.min_ms
     5000
     """
     if place in shipped_policies():
@@ -204,7 +221,8 @@ def parse_policy(text: str, *, name: str) -> Policy:
     ParameterError
         If it is not TOML, a key is missing or unknown, or a value is outside its limits.
     """
-    return _policy(read_toml(text, _PolicyTable, schema=SCHEMA, name=name, failure=ParameterError))
+    written = text.replace("\r\n", "\n")
+    return _policy(parse_toml(written, name=name, failure=ParameterError), name, lines_of(written))
 
 
 def policy_document(policy: Policy) -> dict[str, Any]:
@@ -215,25 +233,7 @@ def policy_document(policy: Policy) -> dict[str, Any]:
     >>> policy_document(load_policy("equal"))["thresholds"]["min_seconds"]
     '5'
     """
-    usage = {"not_scanned": policy.not_scanned, "names": policy.usage_names}
-    stated = {key: value for key, value in usage.items() if value != getattr(_Reported(), key)}
-    return {
-        "schema": SCHEMA,
-        "name": policy.name,
-        "amount": {"methods": list(policy.methods)},
-        "thresholds": {
-            "min_seconds": _plain(Decimal(policy.min_ms) / 1000),
-            "claim_confidence": _plain(policy.claim_confidence),
-            "review_confidence": _plain(policy.review_confidence),
-        },
-        "overlap": {
-            "decide_by": policy.decide_by,
-            "evidence_factor": _plain(policy.evidence_factor),
-            "otherwise": policy.otherwise,
-            "composition": policy.composition,
-        },
-        **({"usage": stated} if stated else {}),  # its defaults are left out, so that digests of old policies hold
-    }
+    return {"schema": SCHEMA, **document_of(policy, "")}
 
 
 def policy_of(document: Mapping[str, Any]) -> Policy:
@@ -244,43 +244,13 @@ def policy_of(document: Mapping[str, Any]) -> Policy:
     ParameterError
         As `parse_policy`.
     """
-    return _policy(read_document(document, _PolicyTable, schema=SCHEMA, name="policy", failure=ParameterError))
+    return _policy(document, "policy", {})
 
 
-def _policy(table: _PolicyTable) -> Policy:
-    thresholds, overlap = table.thresholds, table.overlap
-    unsigned = Policy(
-        name=table.name,
-        digest="",
-        methods=table.amount.methods,
-        min_ms=int(thresholds.number("min_seconds", most=86_400) * 1000),
-        claim_confidence=thresholds.number("claim_confidence"),
-        review_confidence=thresholds.number("review_confidence"),
-        decide_by=overlap.decide_by,
-        evidence_factor=overlap.factor(),
-        otherwise=overlap.otherwise,
-        composition=overlap.composition,
-        not_scanned=table.usage.not_scanned,
-        usage_names=table.usage.names,
-    )
-    return replace(unsigned, digest=digest_of(exact_json(policy_document(unsigned))))
-
-
-def _number(key: str, written: int | str, *, least: int, most: int) -> Decimal:
-    try:
-        number = parse_decimal(str(written), what=key)
-    except ParameterError as error:
-        raise TableError("", str(error)) from error
-    if not least <= number <= most:
-        raise TableError(key, f"it must lie from {least} to {most}")
-    if number != round(number, _MOST_DECIMALS):
-        raise TableError(key, f"at most {_MOST_DECIMALS} decimals are possible")
-    return number
+def _policy(document: Mapping[str, Any], name: str, lines: Mapping[Place, int]) -> Policy:
+    policy = read_document(document, Policy, schema=SCHEMA, name=name, failure=ParameterError, lines=lines)
+    return replace(policy, digest=digest_of(exact_json(policy_document(policy))))
 
 
 def _shipped() -> Traversable:
     return resources.files("sourceprint.royalties.uses") / "policies"
-
-
-def _plain(number: Decimal) -> str:
-    return f"{number.normalize():f}"

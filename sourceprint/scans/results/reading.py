@@ -16,7 +16,6 @@ from fingerprint.digests import DEEPEST, is_deeper, is_sha256
 from fingerprint.errors import ParameterError, printable
 from sourceprint.scans.results.records import LAYERS, SCHEMA, Probability, ScanResult, Status
 from sourceprint.scans.results.version_1 import SCHEMA_1, as_version_2, version_1_path
-from sourceprint.toml_documents import told_at
 
 __all__ = ["expect_consistent", "read_result"]
 
@@ -132,9 +131,13 @@ _WANTED = {
 }
 
 
+_TOLD = re.compile(r"(.*?)(?: - at `\$((?:\.[^.\[\]`]+|\[\d+\])*)`)?", re.DOTALL)  # a complaint of msgspec and its path
+
+
 def _problem(error: msgspec.ValidationError, document: Any, schema: str) -> str:
     """Return msgspec's complaint as field, value and rule, in the words of the version that was read."""
-    what, path = told_at(error)
+    told = _TOLD.fullmatch(str(error))
+    what, path = (told[1], told[2] or "") if told else (str(error), "")
     steps: list[str | int] = [name or int(number) for name, number in _STEP.findall(path)]
     value = document
     for step in steps:

@@ -78,10 +78,10 @@ def test_a_licence_for_training_alone_needs_no_price() -> None:
         ('amount = "100.00"', 'amount = "0"', r"guarantee.amount '0': must be more than 0 \(line 12\)"),
         ('amount = "100.00"', "amount = 100", r"guarantee.amount 100: write it as text, in quotes"),
         ('amount = "100.00"', 'amount = "0.001"', r"guarantee.amount '0.001': EUR has 2 decimals; round it to that"),
-        ('"quarter"', '"week"', r"guarantee.period 'week': write one of month, quarter, year, term"),
+        ('"quarter"', '"week"', r"guarantee.period is 'week'; write one of month, quarter, year, term"),
         ('period = "quarter"', "", r"guarantee.period is missing; `sourceprint rights new-licence` writes"),
         (', "train"', "", r'training: purposes lack "train"; add it'),
-        ('"equal"', '"size"', r"training.division 'size': write one of equal, seconds, weights"),
+        ('"equal"', '"size"', r"training.division is 'size'; write one of equal, seconds, weights"),
         (
             "[guarantee]",
             '[territories]\ninclude = ["DE", "FR"]\n[guarantee]',
@@ -90,7 +90,7 @@ def test_a_licence_for_training_alone_needs_no_price() -> None:
         ('"50 %"', '"0 %"', r"advance.recoup: is 0 %, which recoups nothing"),
         ('"P-B", "P-A"', "1", r"advance.recoup_from 1: write it as text, in quotes"),
         ("paid_on", "paid", r"advance.paid: there is no such key; paid_on may be meant"),
-        ("= 24", "= 1201", r"audit_window_months 1201: must be a whole number from 0 to 1200 \(line 8\)"),
+        ("= 24", "= 1201", r"audit_window_months is 1201; write a whole number from 0 to 1200 \(line 8\)"),
     ],
 )
 def test_wrong_terms_are_refused_by_name(written: str, instead: str, message: str) -> None:

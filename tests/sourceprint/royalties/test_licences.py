@@ -178,9 +178,13 @@ def test_the_same_licence_written_otherwise_has_the_same_digest() -> None:
         ('"LIC-2026-07"', r'"LIC\n2026"', r"id 'LIC\\n2026': must have 1 to 512 printable"),
         ('rate = "10 %"', "", "deductions, number 1: rate is missing"),
         ('"10 %"', '"100.1 %"', "number 1: rate '100.1 %': must not be over 100 %"),
-        ("licence/1", "licence/2", "schema: must be \"sourceprint/licence/1\", is 'sourceprint/licence/2'"),
-        ("no_vocals = true", "no_vocals = 1", "no_vocals: must be true or false, is 1"),
-        ("id =", "id", "a.toml: not a TOML file: .*line 3"),
+        (
+            "licence/1",
+            "licence/2",
+            "schema is 'sourceprint/licence/2'; this version reads schema = \"sourceprint/licence",
+        ),
+        ("no_vocals = true", "no_vocals = 1", "no_vocals is 1; write true or false"),
+        ("id =", "id", "a.toml: not TOML .*line 3"),
         ("[conditions]", "[conditions.x]", r"conditions\.x: there is no such key"),
     ],
 )
@@ -250,7 +254,7 @@ def test_a_licence_without_scope_or_price_is_refused() -> None:
 def test_absurd_files_are_refused_without_a_trace() -> None:
     with pytest.raises(RightsError, match="a licence has at most 16000000"):
         parse_licence("#" * 16_000_001, name="a.toml")
-    with pytest.raises(RightsError, match="not a TOML file"):
+    with pytest.raises(RightsError, match="nested too deep"):
         parse_licence("a = " + "[" * 100_000, name="a.toml")
 
 
@@ -318,7 +322,7 @@ def test_an_amendment_changes_the_named_terms_from_its_day_on() -> None:
         ('"0.003"', '"-1"', "amendments, number 1: rate_card.per_second '-1': must not be negative"),
         ("per_second", "per_secnd", "number 1: rate_card.per_secnd: there is no such key; per_second may be meant"),
         ("precedence = 5", 'licensee = "X"', "amendments, number 2: licensee cannot change; write a licence that"),
-        ("precedence = 5", "precedence = -5", "number 2: precedence -5: must be a whole number from 0 to 1000000"),
+        ("precedence = 5", "precedence = -5", "number 2: precedence is -5; write a whole number from 0 to 1000000"),
         ("no_vocals", "vocals", "number 1: remove 'conditions.vocals': the licence has no such key then"),
         ('per_second = "0.003"', 'currency = "USD"', "number 1: rate_card.currency cannot change"),
         (
@@ -326,7 +330,7 @@ def test_an_amendment_changes_the_named_terms_from_its_day_on() -> None:
             'rate_card.royalty_rate = "12.5 %"',
             "number 1: changes nothing",
         ),
-        ("[[amendments]]\nfrom = 2026-04-01", "[amendments]\nfrom = 2026-04-01", "not a TOML file"),
+        ("[[amendments]]\nfrom = 2026-04-01", "[amendments]\nfrom = 2026-04-01", "not TOML"),
     ],
 )
 def test_an_amendment_that_is_not_understood_is_refused(old: str, new: str, message: str) -> None:

@@ -326,7 +326,7 @@ def millisecond_by_millisecond(claims: Sequence[Claim], policy: Policy) -> Count
         here = [c for c in claims if c.start_ms <= time < c.end_ms]
         pool = [c for c in here if c.layer == "recording"]
         if not pool:
-            pool = here if policy.composition == "fill" else []
+            pool = here if policy.overlap.composition == "fill" else []
         if not pool:
             continue
         evidence: dict[object, Fraction] = {}
@@ -340,9 +340,11 @@ def millisecond_by_millisecond(claims: Sequence[Claim], policy: Policy) -> Count
         left = {
             key
             for key, e in evidence.items()
-            if policy.decide_by != "evidence" or e == best or e * Fraction(policy.evidence_factor) > best
+            if policy.overlap.decide_by != "evidence"
+            or e == best
+            or e * Fraction(policy.overlap.evidence_factor) > best
         }
-        asked = policy.otherwise if policy.decide_by == "evidence" else policy.decide_by
+        asked = policy.overlap.otherwise if policy.overlap.decide_by == "evidence" else policy.overlap.decide_by
         outcome = "one" if len(left) == 1 else asked
         found[(pool[0].layer, outcome)] += 1
     return found
@@ -362,7 +364,7 @@ def test_every_layer_adds_up_to_the_union_of_its_passages(matches: list[dict[str
         attributed[holding.layer] += holding.attributed_us
         if any("the recording is unresolved" in note for note in holding.notes):
             beside += holding.attributed_us
-    rest = by_layer["composition"] - by_layer["recording"] if policy.composition == "fill" else set()
+    rest = by_layer["composition"] - by_layer["recording"] if policy.overlap.composition == "fill" else set()
     assert attributed["recording"] == 1000 * len(by_layer["recording"])
     assert attributed["composition"] - beside == 1000 * len(rest)
     assert beside <= attributed["recording"]

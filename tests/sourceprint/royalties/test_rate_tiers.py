@@ -30,7 +30,7 @@ from sourceprint.royalties.statements.register import statement_text
 from sourceprint.royalties.statements.restatements import restate_usage
 from sourceprint.royalties.statements.statement import Conversion, Statement
 from sourceprint.royalties.uses.ledger import attribute_results
-from sourceprint.royalties.uses.policy import Policy, load_policy
+from sourceprint.royalties.uses.policy import MethodOrder, Policy, load_policy
 from sourceprint.royalties.uses.usage import Usage, UsageRow
 from sourceprint.royalties.uses.use import Use
 from tests.royalty_records import (
@@ -128,9 +128,13 @@ def test_tiers_are_read_and_written_again_as_they_are() -> None:
     [
         ("= 5000", "= 900", r"tiers, number 2: from_usages 900: must be above 1000, that of the tier .* \(line 18\)"),
         ("= 5000", "= 1000", r"from_usages 1000: must be above 1000, that of the tier before; sort them"),
-        ("= 1000", "= 0", r"tiers, number 1: from_usages 0: must be a whole number from 1 .* the rate card's own rate"),
-        ("= 1000", "= -5", r"from_usages -5: must be a whole number from 1"),
-        ("= 1000", '= "1000"', r"from_usages '1000': must be a whole number from 1"),
+        (
+            "= 1000",
+            "= 0",
+            r"tiers, number 1: from_usages is 0; write a whole number from 1 .* rate card's own rate",
+        ),
+        ("= 1000", "= -5", r"from_usages is -5; write a whole number from 1"),
+        ("= 1000", '= "1000"', r"from_usages is '1000'; write a whole number from 1"),
         ("from_usages = 1000\n", "", r"tiers, number 1: from_usages is missing; `sourceprint rights new-licence`"),
         ('"0.008"', '"-0.008"', r"tiers, number 1: per_second '-0.008': must not be negative"),
         ('"0.008"', "0.008", r"tiers, number 1: per_second 0.008: write it as text, in quotes"),
@@ -139,7 +143,7 @@ def test_tiers_are_read_and_written_again_as_they_are() -> None:
         ('per_second = "0.01"', 'royalty_rate = "10 %"', r"per_second: the rate card has no per_second for usages"),
         ('"0.008"\n', '"0.008"\ncurrency = "USD"\n', r"currency: there is no such key; known are from_usages, per_"),
         ('tiers_period = "quarter"\n', "", r"tiers_period is missing; write one of statement, month, quarter, year"),
-        ('tiers_period = "quarter"', 'tiers_period = "week"', r"tiers_period 'week': write one of statement, month"),
+        ('tiers_period = "quarter"', 'tiers_period = "week"', r"tiers_period is 'week'; write one of statement, month"),
         (
             'per_second = "0.01"',
             'per_second = "0.01"\nper_usage = false',
@@ -157,7 +161,7 @@ def test_a_period_without_tiers_and_tiers_without_tables_are_refused() -> None:
     alone = LICENCE[: LICENCE.index("[[rate_card.tiers]]")]
     with pytest.raises(RightsError, match=r"tiers_period: there are no \[\[rate_card.tiers\]\]"):
         parse_licence(alone, name="licence.toml")
-    with pytest.raises(RightsError, match=r"rate_card.tiers: must be 1 to 100 tables"):
+    with pytest.raises(RightsError, match=r"rate_card.tiers is \[\]; write 1 to 100 tables"):
         parse_licence(alone.replace("tiers_period", "tiers = []\ntiers_period"), name="licence.toml")
 
 
@@ -227,7 +231,7 @@ def test_usages_under_another_licence_or_priced_by_revenue_do_not_count() -> Non
     statement = stated(*uses, licences=[mine, other], usage=usage)
     assert [(pot.licence_id, pot.usages) for pot in statement.tiers] == [("LIC-A", 900), ("LIC-B", 900)]
     sold = Usage((*some_usage(("one.wav", "DE", 900)).rows, UsageRow("two.wav", "FR", 900, Fraction(8000), "EUR")))
-    both = replace(FEE, methods=("matched-seconds", "fixed-fee"))
+    both = replace(FEE, amount=MethodOrder(("matched-seconds", "fixed-fee")))
     statement = stated(*uses, licences=[tiered(per_second=None)], usage=sold, policy=both)
     assert [pot.usages for pot in statement.tiers] == [900]
 

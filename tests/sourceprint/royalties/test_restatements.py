@@ -29,7 +29,7 @@ from sourceprint.royalties.statements.restatements import restate_usage
 from sourceprint.royalties.statements.statement import Statement
 from sourceprint.royalties.statements.usage_reports import UsageReport, reports_of
 from sourceprint.royalties.uses.ledger import attribute_results, current_uses
-from sourceprint.royalties.uses.policy import Policy, load_policy, parse_policy, shipped_policy
+from sourceprint.royalties.uses.policy import Policy, UsageRules, load_policy, parse_policy, shipped_policy
 from sourceprint.royalties.uses.usage import Usage, UsageRow
 from tests.royalty_records import (
     LICENSEE,
@@ -171,13 +171,13 @@ def test_usage_of_unscanned_tracks_issues_nothing(attributed: Database) -> None:
 
 
 def test_the_explanation_says_how_usage_was_matched(attributed: Database, tmp_path: Path) -> None:
-    stem = replace(load_policy("fixed-fee"), usage_names="stem")
+    stem = replace(load_policy("fixed-fee"), usage=UsageRules(names="stem"))
     assert "reported as one.wav, 100 usages in DE: the scanned track by the name of its file" in explain_line(
         issue(attributed, Q3, usage_of(a_row())), 1
     )
     by_digest = issue(attributed, Q4, usage_of(a_row(sha_of("one.wav"))))
     assert "the scanned track by its SHA-256" in explain_line(by_digest, 1)
-    assert stem.usage_names == "stem"
+    assert stem.usage.names == "stem"
 
 
 def test_a_late_track_of_the_same_file_name_does_not_come_under_an_earlier_report(

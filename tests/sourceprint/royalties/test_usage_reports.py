@@ -117,7 +117,7 @@ def test_usage_of_unscanned_tracks_stops_and_shows_near_names(scanned: Database)
 
 
 def test_the_suffix_of_a_format_counts_unless_the_policy_says_otherwise(scanned: Database) -> None:
-    stem = a_policy(usage_names="stem")
+    stem = a_policy(names="stem")
     (found,) = matched(scanned, a_row("T1.mp3"), policy=stem)
     assert (found.sha256, found.matched_by) == (sha_of("out/T1.wav"), "stem")
     with pytest.raises(StatementError, match=r"usage of track 'x\.mp3': two generated tracks have this stem"):

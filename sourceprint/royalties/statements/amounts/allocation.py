@@ -240,7 +240,7 @@ class _Territory:
 
     def _revenue_method(self) -> str:
         """Return the method that shares out revenue here; "" where none is reported, or no licence accounts for it."""
-        method = next((name for name in self._policy.methods if name != "fixed-fee"), "")
+        method = next((name for name in self._policy.amount.methods if name != "fixed-fee"), "")
         days = {"", *(track.generated_on for track in self._tracks.values())}
         return method if self._with_revenue and any(map(self._accounting_on, sorted(days))) else ""
 
@@ -403,7 +403,7 @@ class _Territory:
         if id(terms) not in self._methods:
             card = terms.rate_card
             found = ("", False)
-            for name in self._policy.methods:
+            for name in self._policy.amount.methods:
                 rate = {"matched-seconds": card.per_second, "fixed-fee": card.per_match}.get(name)
                 if rate is not None:
                     found = (name, True)
@@ -419,15 +419,15 @@ class _Territory:
         if name:
             return name, by_rate
         card = terms.rate_card
-        by_revenue = set(self._policy.methods) != {"fixed-fee"}
+        by_revenue = set(self._policy.amount.methods) != {"fixed-fee"}
         missing = [
-            *(["per_second"] if "matched-seconds" in self._policy.methods else []),
-            *(["per_match"] if "fixed-fee" in self._policy.methods else []),
+            *(["per_second"] if "matched-seconds" in self._policy.amount.methods else []),
+            *(["per_match"] if "fixed-fee" in self._policy.amount.methods else []),
             *(["royalty_rate"] if by_revenue and card.royalty_millionths is None else []),
         ]
         revenue = "" if self._with_revenue else f" and no revenue is reported of {self._territory}"
         raise StatementError(
             f"licence {printable(terms.id)} in {self._territory}: no method of policy {printable(self._policy.name)} "
-            f"({', '.join(self._policy.methods)}) applies: the rate card has no "
+            f"({', '.join(self._policy.amount.methods)}) applies: the rate card has no "
             f"{', '.join(missing) or 'rate'}{revenue}; add a rate, report revenue, or use another policy"
         )
