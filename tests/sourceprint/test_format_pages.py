@@ -38,8 +38,8 @@ def page(name: str) -> str:
 
 
 def example(name: str) -> str:
-    (found,) = re.findall(r"```toml\n(.*?)```", page(name), re.DOTALL)
-    return str(found)
+    found = re.findall(r"```toml\n(.*?)```", page(name), re.DOTALL)
+    return str(found[0])  # the whole file; others are parts
 
 
 def keys(name: str, *, header: str = "key", section: str = "") -> set[str]:
