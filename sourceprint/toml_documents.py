@@ -89,7 +89,7 @@ class Location:
                 added = f", number {step + 1}"
             else:
                 added = inside + (step[:60] if step.isidentifier() else printable(step[:60]))
-            here = replace(here, place=(*here.place, step), name=here.name + added)
+            here = Location(here.faults, here.currency, here.template, (*here.place, step), here.name + added)
         return here
 
     def note(self, fault: str) -> None:

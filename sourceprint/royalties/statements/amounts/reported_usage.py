@@ -199,20 +199,16 @@ class ReportedUsage:
         pots: dict[TrackDay, Pot] = {}
         for key, track in tracks.items():
             if track.states_revenue:
-                by_currency = _by_currency(track.rows)
-                texts = [_text(revenue, currency, converter) for currency, revenue in by_currency.items()]
-                pots[key] = Pot(_converted(by_currency, converter), f"revenue {' + '.join(texts)}")
+                pots[key] = _pot(track.rows, "revenue", converter)
         if not whole:
             return pots, None
-        by_currency = _by_currency(whole)
-        revenue = _converted(by_currency, converter)
-        text = " + ".join(_text(part, currency, converter) for currency, part in by_currency.items())
+        common = _pot(whole, f"revenue of {territory}", converter)
         usages = sum(track.usages for track in silent)
         if not usages:
-            return pots, Pot(revenue, f"revenue of {territory} {text}")
+            return pots, common
         for track in silent:
-            basis = f"revenue of {territory} {text} x {track.usages} of {usages} usages"
-            pots[track.key, track.used_on] = Pot(revenue * track.usages / usages, basis)
+            basis = f"{common.basis} x {track.usages} of {usages} usages"
+            pots[track.key, track.used_on] = Pot(common.revenue * track.usages / usages, basis)
         return pots, None
 
 
@@ -242,8 +238,9 @@ def _sorted(rows: Iterable[UsageRow]) -> list[UsageRow]:
 
 def _pot(rows: Iterable[UsageRow], what: str, converter: Converter) -> Pot:
     by_currency = _by_currency(rows)
-    texts = [_text(revenue, currency, converter) for currency, revenue in by_currency.items()]
-    return Pot(_converted(by_currency, converter), f"{what} {' + '.join(texts)}")
+    texts = [amount_text(revenue, one) + converter.basis(one) for one, revenue in by_currency.items()]
+    converted = (converter.convert(revenue, one) for one, revenue in by_currency.items())
+    return Pot(sum(converted, Fraction(0)), f"{what} {' + '.join(texts)}")
 
 
 def _by_currency(rows: Iterable[UsageRow]) -> dict[str, Fraction]:
@@ -252,11 +249,3 @@ def _by_currency(rows: Iterable[UsageRow]) -> dict[str, Fraction]:
         if row.revenue is not None:
             sums[row.currency] = sums.get(row.currency, Fraction(0)) + row.revenue
     return dict(sorted(sums.items()))
-
-
-def _converted(by_currency: dict[str, Fraction], converter: Converter) -> Fraction:
-    return sum((converter.convert(revenue, currency) for currency, revenue in by_currency.items()), Fraction(0))
-
-
-def _text(revenue: Fraction, currency: str, converter: Converter) -> str:
-    return amount_text(revenue, currency) + converter.basis(currency)
