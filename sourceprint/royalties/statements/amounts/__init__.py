@@ -5,7 +5,7 @@ In reading order:
 - `lines`: exact amounts by payee, recording, work, right, territory and licence
 - `exchange`: rates of exchange
 - `reported_usage`: usages and revenue by territory and track
-- `weights`, `allocation`: the amount of each use in each territory, by licence
+- `methods`, `weights`, `allocation`: the amount of each use in each territory, by licence
 - `tiered_rates`: the same where rates change with the number of usages
 - `division`: amounts by right, work and share, and their payees
 - `pools`: the part of each opted-in recording in a pool for training

@@ -36,13 +36,14 @@ from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
 
-from fingerprint.errors import StatementError, printable
+from fingerprint.errors import printable
 from sourceprint.royalties.money import Amount, amount_text
 from sourceprint.royalties.percentages import format_percent
 from sourceprint.royalties.periods import Period
 from sourceprint.royalties.rights.licences import Licence, RateCard
 from sourceprint.royalties.rights.rights import Rights
 from sourceprint.royalties.statements.amounts.exchange import Converter, amounts_of
+from sourceprint.royalties.statements.amounts.methods import PolicyMethods
 from sourceprint.royalties.statements.amounts.reported_usage import Pot, ReportedUsage, Track
 from sourceprint.royalties.statements.amounts.weights import (
     ALL,
@@ -214,7 +215,7 @@ class _Territory:
         self._charged = charged
         self._tracks = reported.tracks(territory)
         self._with_revenue = reported.states_revenue(territory)
-        self._methods: dict[int, tuple[str, bool]] = {}
+        self._methods = PolicyMethods(policy, territory, with_revenue=self._with_revenue)
         self._accounting: dict[str, tuple[Licence, ...]] = {}
 
     def priced(self) -> Iterator[PricedUse]:
@@ -315,7 +316,7 @@ class _Territory:
                 licence_id: self._of_rate(name, track, use, terms)
                 for licence_id in sorted(covering)
                 for terms in [self._licences[licence_id].on(date.fromisoformat(use.generated_on))]
-                for name, by_rate in [self._required_method(terms)]
+                for name, by_rate in [self._methods.required(terms)]
                 if by_rate
             }
             yield PricedUse(
@@ -394,40 +395,6 @@ class _Territory:
                 for licence in self._licences.values()
                 if self._shares.terms.in_force(licence, day, self._territory)
             )
-            methods = ((one, *self._method(one)) for one in terms)
+            methods = ((one, *self._methods.of(one)) for one in terms)
             self._accounting[generated_on] = tuple(one for one, name, by_rate in methods if name and not by_rate)
         return self._accounting[generated_on]
-
-    def _method(self, terms: Licence) -> tuple[str, bool]:
-        """Return the method for a licence here, and whether it goes by a rate of the licence; "" where none can."""
-        if id(terms) not in self._methods:
-            card = terms.rate_card
-            found = ("", False)
-            for name in self._policy.amount.methods:
-                rate = {"matched-seconds": card.per_second, "fixed-fee": card.per_match}.get(name)
-                if rate is not None:
-                    found = (name, True)
-                    break
-                if name != "fixed-fee" and self._with_revenue and card.royalty_millionths is not None:
-                    found = (name, False)
-                    break
-            self._methods[id(terms)] = found
-        return self._methods[id(terms)]
-
-    def _required_method(self, terms: Licence) -> tuple[str, bool]:
-        name, by_rate = self._method(terms)
-        if name:
-            return name, by_rate
-        card = terms.rate_card
-        by_revenue = set(self._policy.amount.methods) != {"fixed-fee"}
-        missing = [
-            *(["per_second"] if "matched-seconds" in self._policy.amount.methods else []),
-            *(["per_match"] if "fixed-fee" in self._policy.amount.methods else []),
-            *(["royalty_rate"] if by_revenue and card.royalty_millionths is None else []),
-        ]
-        revenue = "" if self._with_revenue else f" and no revenue is reported of {self._territory}"
-        raise StatementError(
-            f"licence {printable(terms.id)} in {self._territory}: no method of policy {printable(self._policy.name)} "
-            f"({', '.join(self._policy.amount.methods)}) applies: the rate card has no "
-            f"{', '.join(missing) or 'rate'}{revenue}; add a rate, report revenue, or use another policy"
-        )
