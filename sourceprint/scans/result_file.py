@@ -7,6 +7,7 @@ read piece by piece: one record at a time is in memory.
 import codecs
 import hashlib
 import json
+import re
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -15,12 +16,20 @@ from typing import Any, BinaryIO, NoReturn
 from fingerprint.errors import ParameterError, printable
 from sourceprint.scans.results import ScanResult, read_result
 
-__all__ = ["REMEDY", "ResultFile"]
+__all__ = ["REMEDY", "ResultFile", "is_check_report"]
 
 REMEDY = "write the file anew with `sourceprint match --jsonl`, or of a run with `sourceprint results --format jsonl`"
 
+_CHECK = re.compile(rb'\s*\{\s*"schema":\s*"sourceprint/check/')
+_HEAD_BYTES = 256
 _LARGEST_RECORD = 1 << 28
 _CHUNK = 1 << 20
+
+
+def is_check_report(path: Path) -> bool:
+    """Return whether a file is the JSON report of a check, which holds verdicts and no traces of a scan."""
+    with path.open("rb") as file:
+        return _CHECK.match(file.read(_HEAD_BYTES)) is not None
 
 
 class ResultFile:
@@ -62,6 +71,11 @@ class ResultFile:
         """Read the file from its start."""
         self.sha256 = ""
         hasher = hashlib.sha256()
+        if is_check_report(self._path):
+            raise ParameterError(
+                f"{self._name}: the report of a check, not results of a scan; scan the same files with `sourceprint "
+                "scan FILES --out RUN`, and give RUN"
+            )
         with self._path.open("rb") as file:
             self.is_array = _starts_an_array(file)
             for line, record, text in (self._items if self.is_array else self._lines)(file, hasher):

@@ -40,7 +40,7 @@ from fingerprint import disk
 from fingerprint.digests import is_sha256
 from fingerprint.errors import EvidenceError, ParameterError, printable
 from index.recheck.trace import trace_name
-from sourceprint.scans.result_file import ResultFile
+from sourceprint.scans.result_file import ResultFile, is_check_report
 from sourceprint.scans.results import ScanResult, read_result
 from sourceprint.text.names import path_text
 
@@ -102,8 +102,13 @@ class Run:
             If there is no folder, or it holds no run.
         """
         if not path.is_dir():
-            what = "a file, not the folder of a run" if path.exists() else "no such folder"
-            raise EvidenceError(f"{printable(path)}: {what}; give the folder that a scan wrote")
+            if not path.exists():
+                raise EvidenceError(f"{printable(path)}: no such folder; give the folder that a scan wrote")
+            kind = "the report of a check" if path.is_file() and is_check_report(path) else "a file"
+            raise EvidenceError(
+                f"{printable(path)}: {kind}, not the folder of a run; give the folder that `sourceprint scan FILES "
+                "--out RUN` wrote, or make pages of a few files with `sourceprint match FILES --report DIR`"
+            )
         if not (path / RESULTS).is_file():
             raise EvidenceError(f"{printable(path)}: holds no {RESULTS}; give the folder that a scan wrote")
         return cls(path)

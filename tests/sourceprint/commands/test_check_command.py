@@ -334,19 +334,25 @@ def workplace(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+_SHELLS = {"GitHub Actions": ["bash", "-e", "-o", "pipefail"], "GitLab CI": ["sh", "-e"], "A shell": ["sh"]}
+
+
 def test_there_are_recipes_for_two_services_and_a_shell() -> None:
     assert list(recipes()) == ["GitHub Actions", "GitLab CI", "A shell"]
 
 
 @pytest.mark.slow
-def test_the_shell_lets_nothing_go_that_is_for_review(workplace: Path, outputs: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("heading", ["GitHub Actions", "GitLab CI", "A shell"])
+def test_a_recipe_lets_nothing_go_that_is_for_review(
+    heading: str, workplace: Path, outputs: Path, tmp_path: Path
+) -> None:
     (tmp_path / "outputs").mkdir()
     (tmp_path / "outputs" / "reuse.wav").symlink_to(outputs / "reuse.wav")
     (tmp_path / "catalogue.tar").symlink_to(workplace / "catalogue.tar")
     policy(tmp_path)
     environment = {**os.environ, "PATH": f"{workplace / 'bin'}:{os.environ['PATH']}"}
     done = subprocess.run(
-        ["sh", "-c", recipes()["A shell"]], cwd=tmp_path, env=environment, capture_output=True, text=True,
+        [*_SHELLS[heading], "-c", recipes()[heading]], cwd=tmp_path, env=environment, capture_output=True, text=True,
         timeout=120, check=False,
     )  # fmt: skip
     assert done.returncode == 1, done.stderr
@@ -364,10 +370,9 @@ def test_a_recipe_passes_clean_files_and_stops_reuse(
     (tmp_path / "outputs" / source).symlink_to(outputs / source)
     (tmp_path / "catalogue.tar").symlink_to(workplace / "catalogue.tar")
     policy(tmp_path, '[[rules]]\nid = "certain"\naction = "block"\nmin_confidence = 0.999\n')
-    shell = ["bash", "-e", "-o", "pipefail"] if heading == "GitHub Actions" else ["sh", "-e"]
     environment = {**os.environ, "PATH": f"{workplace / 'bin'}:{os.environ['PATH']}"}
     done = subprocess.run(
-        [*shell, "-c", recipes()[heading]], cwd=tmp_path, env=environment, capture_output=True, text=True,
+        [*_SHELLS[heading], "-c", recipes()[heading]], cwd=tmp_path, env=environment, capture_output=True, text=True,
         timeout=120, check=False,
     )  # fmt: skip
     assert done.returncode == code, done.stderr

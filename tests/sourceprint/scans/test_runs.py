@@ -20,13 +20,14 @@ import pytest
 
 from benchmarks.durability_disk import FaultyDisk, FileLayer, Operation, PowerCut, Recorder, write_tree
 from fingerprint import new_files
-from fingerprint.errors import EvidenceError, GrantError, StorageFullError
+from fingerprint.errors import EvidenceError, GrantError, ParameterError, StorageFullError
 from index.recheck.trace import trace_name
 from sourceprint.inputs import Item, collect
 from sourceprint.scans import journal as journal_module
 from sourceprint.scans import run_folder as folder
 from sourceprint.scans.journal import Journal
 from sourceprint.scans.plan import Plan, Territory, by_suspicion
+from sourceprint.scans.result_file import ResultFile
 from sourceprint.scans.results import ScanResult, read_result
 from sourceprint.scans.run_folder import Run, made_by_others, suspects
 from sourceprint.scans.run_inputs import Search
@@ -478,6 +479,15 @@ def test_one_scan_at_a_time(tmp_path: Path, music: list[Item]) -> None:
         with pytest.raises(EvidenceError, match=message):
             scan(tmp_path / "run", music)
     assert len(scan(tmp_path / "run", music)) == 5
+
+
+def test_the_report_of_a_check_is_named_where_a_run_is_wanted(tmp_path: Path) -> None:
+    report = tmp_path / "check.json"
+    report.write_text('{\n  "schema": "sourceprint/check/2",\n  "files": []\n}\n')
+    with pytest.raises(EvidenceError, match=r"check\.json: the report of a check, not .* `sourceprint scan FILES"):
+        Run.open(report)
+    with pytest.raises(ParameterError, match=r"check\.json: the report of a check, not results of a scan; scan"):
+        list(ResultFile(report))
 
 
 def test_a_folder_with_something_else_in_it_is_left_alone(tmp_path: Path, music: list[Item]) -> None:
