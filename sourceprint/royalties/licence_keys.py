@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 from fingerprint.errors import ParameterError, printable
+from sourceprint.royalties.decimals import decimal_text
 from sourceprint.royalties.money import (
     LIMIT_MINOR,
     currency_exponent,
@@ -120,11 +121,8 @@ def _rate(value: Any, where: Location) -> Fraction:
     return minor
 
 
-def _decimal_text(exact: Fraction) -> str:
-    """Return a fraction that has a finite decimal form, without zeros at its end."""
-    whole, rest = divmod(exact * 10**_MAX_RATE_DECIMALS, 10**_MAX_RATE_DECIMALS)
-    decimals = f"{int(rest):0{_MAX_RATE_DECIMALS}d}".rstrip("0")
-    return f"{whole}.{decimals}" if decimals else str(whole)
+def _rate_text(minor: Fraction, currency: str) -> str:
+    return decimal_text(int(minor * 10**_MAX_RATE_DECIMALS), _MAX_RATE_DECIMALS + currency_exponent(currency))
 
 
 ID = Key(_id)
@@ -134,9 +132,9 @@ PERCENT = Key(
     lambda value, where: parse_percent(_text(value, where, '"12.5 %"'), what=where.name),
     lambda millionths, _: format_percent(millionths),
 )
-SECONDS = Key(_milliseconds, lambda milliseconds, _: _decimal_text(Fraction(milliseconds, 1000)))
+SECONDS = Key(_milliseconds, lambda milliseconds, _: decimal_text(milliseconds, 3))
 CURRENCY = Key(lambda value, where: validate_currency(_text(value, where, '"EUR"')))
-RATE = Key(_rate, lambda rate, currency: _decimal_text(rate / 10 ** currency_exponent(currency)))
+RATE = Key(_rate, _rate_text)
 AMOUNT = Key(partial(_amount, least=1), format_amount)
 MINIMUM = Key(partial(_amount, least=0), format_amount)
 TERRITORY = Key(lambda value, where: validate_territory(_text(value, where, '"DE"')))

@@ -19,6 +19,7 @@ from msgspec import Meta
 
 from fingerprint.errors import ParameterError
 from sourceprint.royalties.apportionment import K, largest_remainder
+from sourceprint.royalties.decimals import decimal_text
 
 __all__ = [
     "LIMIT_MINOR",
@@ -263,9 +264,7 @@ class Amount:
         >>> Amount.parse("12.3").text("EUR"), Amount.parse("0.3333").text("EUR"), Amount.parse("7").text("JPY")
         ('12.30', '0.3333', '7')
         """
-        whole, _, decimals = str(self).partition(".")
-        decimals = decimals.ljust(currency_exponent(currency), "0")
-        return f"{whole}.{decimals}" if decimals else whole
+        return decimal_text(self.grains, DECIMALS, least=currency_exponent(currency))
 
     def shown(self, currency: str) -> str:
         """Return it as text for people: with six decimals, or four more than its currency if that is more."""
@@ -273,7 +272,7 @@ class Amount:
 
     def rounded_text(self, decimals: int) -> str:
         """Return it as text with a number of decimals, halves to even."""
-        return _decimal_text(self.rounded(decimals).grains // 10 ** (DECIMALS - decimals), decimals)
+        return decimal_text(self.rounded(decimals).grains, DECIMALS, least=decimals)
 
     def rounded(self, decimals: int) -> "Amount":
         """Return the nearest amount with a number of decimals, halves to even; for display, not for payment."""
@@ -281,8 +280,7 @@ class Amount:
         return Amount(round(Fraction(self.grains, step)) * step)
 
     def __str__(self) -> str:
-        text = _decimal_text(self.grains, DECIMALS)
-        return text.rstrip("0").rstrip(".")
+        return decimal_text(self.grains, DECIMALS)
 
     def __repr__(self) -> str:
         return f'Amount.parse("{self}")'
@@ -358,8 +356,3 @@ def _picos(minor: Fraction | int) -> int:
 def _per_minor(currency: str) -> int:
     """Return the grains of a minor unit of a currency."""
     return int(10 ** (DECIMALS - currency_exponent(currency)))
-
-
-def _decimal_text(size: int, decimals: int) -> str:
-    digits = str(abs(size)).rjust(decimals + 1, "0")
-    return f"{'-' if size < 0 else ''}{digits[:-decimals]}.{digits[-decimals:]}"

@@ -8,6 +8,7 @@ import re
 from fractions import Fraction
 
 from fingerprint.errors import ParameterError, printable
+from sourceprint.royalties.decimals import decimal_text
 
 __all__ = ["format_percent", "parse_percent", "percent_number"]
 
@@ -67,9 +68,7 @@ def format_percent(millionths: int) -> str:
 
 def percent_number(millionths: int) -> str:
     """Return the number of such a percentage, without the sign %."""
-    whole, rest = divmod(abs(millionths), _PER_PERCENT)
-    decimals = f".{rest:04d}".rstrip("0") if rest else ""
-    return f"{'-' if millionths < 0 else ''}{whole}{decimals}"
+    return decimal_text(millionths, 4)
 
 
 def _reason(text: str) -> str:

@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from fingerprint.errors import AmbiguousSharesError, printable
+from sourceprint.royalties.decimals import decimal_text
 from sourceprint.royalties.percentages import format_percent
 from sourceprint.royalties.rights.findings import find_circles
 from sourceprint.royalties.rights.schema import VERSIONED, recording_part
@@ -264,4 +265,4 @@ def require_clear_shares(staging: Staging) -> None:
 
 def _hundredths(number: int) -> str:
     """Return hundredths of a percent as a percentage, for messages."""
-    return f"{number // 100}.{number % 100:02d}".rstrip("0").rstrip(".") + " %"
+    return f"{decimal_text(number, 2)} %"

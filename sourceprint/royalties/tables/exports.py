@@ -21,10 +21,11 @@ from sqlalchemy import Connection, Table
 from fingerprint.errors import RightsError, printable
 from fingerprint.new_files import new_folder
 from index.storage.durable import make_folder, refusals, sync_folder, write_chunks
+from sourceprint.royalties.decimals import decimal_text
 from sourceprint.royalties.percentages import percent_number
 from sourceprint.royalties.rights.database import Database
 from sourceprint.royalties.rights.licence_toml import licence_toml
-from sourceprint.royalties.rights.records import OPT_SUBJECTS, WHOLE, Share
+from sourceprint.royalties.rights.records import OPT_SUBJECTS, Share
 from sourceprint.royalties.rights.rights import all_records, current_revision
 from sourceprint.royalties.rights.rows import Row, row_of
 from sourceprint.royalties.rights.schema import (
@@ -205,7 +206,7 @@ def _choice(row: Row) -> dict[str, Any]:
         **dict.fromkeys(OPT_SUBJECTS, ""),
         row["subject"]: row["subject_id"],
         "territories": row["included"],
-        "weight": "" if weight is None else f"{weight // WHOLE}.{weight % WHOLE:06d}".rstrip("0").rstrip("."),
+        "weight": "" if weight is None else decimal_text(weight, 6),
     }
 
 
@@ -271,6 +272,4 @@ def _licence_file(licence_id: str) -> str:
 
 def _iso_duration(milliseconds: int) -> str:
     minutes, rest = divmod(milliseconds, 60_000)
-    seconds, fraction = divmod(rest, 1000)
-    decimals = f".{fraction:03d}".rstrip("0") if fraction else ""
-    return f"PT{minutes}M{seconds}{decimals}S"
+    return f"PT{minutes}M{decimal_text(rest, 3)}S"

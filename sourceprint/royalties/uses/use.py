@@ -16,6 +16,7 @@ from typing import Any
 
 import msgspec
 
+from sourceprint.royalties.decimals import decimal_text
 from sourceprint.royalties.money import Whole
 
 __all__ = ["STATES", "Use", "UsePassage", "seconds_text", "use_bytes", "use_from_json", "use_to_json"]
@@ -204,8 +205,7 @@ def use_from_json(value: dict[str, Any]) -> Use:
 
 def seconds_text(microseconds: int) -> str:
     """Return seconds with the decimals that they have."""
-    whole, rest = divmod(microseconds, 1_000_000)
-    return f"{whole}.{rest:06d}".rstrip("0").rstrip(".")
+    return decimal_text(microseconds, 6)
 
 
 def _contenders(value: dict[str, Any]) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from fingerprint.errors import printable
+from sourceprint.royalties.decimals import decimal_text
 from sourceprint.royalties.uses.shares import RightOutcome
 from sourceprint.royalties.uses.states import contenders_of
 from sourceprint.royalties.uses.terms import ShareOutcome
@@ -238,7 +239,7 @@ def _outcomes(report: AttributionReport) -> str:
 
 def _seconds(microseconds: int) -> str:
     """Return seconds with three decimals, rounded down."""
-    return f"{microseconds // 1_000_000}.{microseconds // 1000 % 1000:03d}"
+    return decimal_text(microseconds // 1000, 3, least=3)
 
 
 def _some(names: tuple[str, ...]) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from fingerprint.errors import StatementError, printable
+from sourceprint.royalties.decimals import decimal_text
 from sourceprint.royalties.money import Amount, shares_of
 from sourceprint.royalties.rights.records import MASTER, WHOLE
 from sourceprint.royalties.statements.amounts.reported_usage import Pot
@@ -137,6 +138,4 @@ def weights_of(method: str, units: tuple[Unit, ...]) -> list[tuple[int, str]]:
 
 def seconds(microseconds: int) -> str:
     """Return microseconds as seconds with at least three decimals."""
-    whole, rest = divmod(microseconds, 1_000_000)
-    decimals = f"{rest:06d}"
-    return f"{whole}.{decimals[:3]}{decimals[3:].rstrip('0')}"
+    return decimal_text(microseconds, 6, least=3)

@@ -32,10 +32,10 @@ with `#` are comments. Source of the layout: the XSD of the profile, version 1.0
 import base64
 import re
 from collections.abc import Iterable
-from decimal import ROUND_HALF_EVEN, Decimal, localcontext
 from fractions import Fraction
 
 from fingerprint.errors import ParameterError, printable
+from sourceprint.royalties.decimals import decimal_text
 from sourceprint.royalties.money import ZERO, Amount, sum_of
 from sourceprint.royalties.rights.records import MASTER, WORK_RIGHTS, Party
 from sourceprint.royalties.statements.amounts.lines import Line
@@ -326,10 +326,9 @@ def _net_of(line: Line, gross: Amount) -> Amount:
 
 def _duration(milliseconds: int) -> str:
     """Return a length of time by ISO 8601, such as PT3M20S."""
-    seconds, rest = divmod(milliseconds, 1000)
-    minutes, seconds = divmod(seconds, 60)
+    minutes, rest = divmod(milliseconds, 60_000)
     hours, minutes = divmod(minutes, 60)
-    text = f"{seconds}.{rest:03d}".rstrip("0") if rest else str(seconds)
+    text = decimal_text(rest, 3)
     return "PT" + (f"{hours}H" if hours else "") + (f"{minutes}M" if minutes else "") + f"{text}S"
 
 
@@ -341,11 +340,7 @@ def _percentage(line: Line) -> str:
         percent = Fraction(100 * taken.grains, base.grains)
     else:
         percent = Fraction(line.contributions[0].share_millionths if line.contributions else 1_000_000, 10_000)
-    with localcontext() as context:
-        context.prec = 60
-        rounded = (Decimal(percent.numerator) / percent.denominator).quantize(Decimal("0.0001"), ROUND_HALF_EVEN)
-    text = f"{rounded:f}"
-    return text.rstrip("0").rstrip(".") or "0"
+    return decimal_text(round(percent * 10**4), 4)
 
 
 def to_text(text: str) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Mapping
 from fractions import Fraction
 from typing import Any
 
+from sourceprint.royalties.decimals import decimal_text
 from sourceprint.royalties.money import ZERO, Amount, shown_decimals, sum_of
 from sourceprint.royalties.percentages import format_percent
 from sourceprint.royalties.statements.amounts.lines import Contribution, Line
@@ -11,7 +12,7 @@ from sourceprint.royalties.statements.files.line_tables import StatementNames
 from sourceprint.royalties.uses.use import Use
 from sourceprint.text.tables import exact_clock
 
-__all__ = ["MAX_DRILLED", "LineView", "decimal_text", "followed_lines"]
+__all__ = ["MAX_DRILLED", "LineView", "followed_lines"]
 
 MAX_DRILLED = 2_000
 """Most uses of lines that are followed on one page; `statement.json` has all."""
@@ -138,17 +139,9 @@ def followed_lines(lines: Iterable[Line]) -> tuple[set[int], int]:
     return numbers, others
 
 
-def decimal_text(exact: Fraction, decimals: int) -> str:
-    """Return a rational as a decimal number of at most `decimals` decimals, without trailing zeros; halves to even."""
-    scaled = round(exact * 10**decimals)
-    digits = str(abs(scaled)).rjust(decimals + 1, "0")
-    text = f"{digits[:-decimals]}.{digits[-decimals:]}".rstrip("0").rstrip(".")
-    return f"-{text}" if scaled < 0 else text
-
-
 def _deducted(line: Line) -> Amount:
     return sum_of(one.amount for one in line.deductions)
 
 
 def _seconds(microseconds: int) -> str:
-    return decimal_text(Fraction(microseconds, 1_000_000), 3)
+    return decimal_text(round(Fraction(microseconds, 1000)), 3)

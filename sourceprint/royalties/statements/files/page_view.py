@@ -11,12 +11,13 @@ from itertools import chain
 from typing import Any
 
 from sourceprint.royalties.deals.volumes import steps_text
+from sourceprint.royalties.decimals import decimal_text
 from sourceprint.royalties.money import Amount, currency_exponent, sum_of
 from sourceprint.royalties.percentages import format_percent
 from sourceprint.royalties.rights.records import Party
 from sourceprint.royalties.statements.amounts.lines import KINDS, Adjustment, Line
 from sourceprint.royalties.statements.files.line_tables import StatementNames
-from sourceprint.royalties.statements.files.page_lines import LineView, decimal_text, followed_lines
+from sourceprint.royalties.statements.files.page_lines import LineView, followed_lines
 from sourceprint.royalties.statements.files.statement_json import statement_digest
 from sourceprint.royalties.statements.statement import Balance, HeldShare, OptedOut, Statement
 from sourceprint.royalties.uses.usage import NOT_SCANNED
@@ -170,7 +171,7 @@ class View:
             "fx_sha256": statement.fx_sha256,
             "conversions": [
                 {
-                    "text": f"1 {one.source} = {decimal_text(one.rate, 10)} {one.target}",
+                    "text": f"1 {one.source} = {decimal_text(round(one.rate * 10**10), 10)} {one.target}",
                     "day": one.day,
                     "publisher": one.publisher,
                 }
@@ -336,5 +337,4 @@ def _party_view(party: Party) -> dict[str, str]:
 
 
 def _revenue(minor: Fraction, currency: str) -> str:
-    exponent = currency_exponent(currency)
-    return f"{decimal_text(minor / 10**exponent, exponent + 4)} {currency}"
+    return f"{decimal_text(round(minor * 10**4), currency_exponent(currency) + 4)} {currency}"
