@@ -10,7 +10,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sourceprint.outputs import program_version
-from sourceprint.service.console import entrance, own, pages, team
+from sourceprint.service.console import decisions, entrance, own, pages, team
 from sourceprint.service.routes import (
     catalogue,
     checks,
@@ -69,6 +69,7 @@ def create_app(server: Server) -> FastAPI:
         entrance,
         own,
         team,
+        decisions,
     ):
         app.include_router(module.router)
     app.add_middleware(_Frame, server=server)

@@ -78,6 +78,27 @@ def close(organisation: str, data: Path | None, database: str | None) -> None:
     note(f"{organisation}: closed")
 
 
+@organisations.command("two-people")
+@click.argument("organisation", metavar="ID")
+@click.argument("kinds", metavar="[KIND]...", nargs=-1)
+@data_option
+@database_option
+def two_people(organisation: str, kinds: tuple[str, ...], data: Path | None, database: str | None) -> None:
+    """Set what needs two people: statement, licence, grant.
+
+    One person or key proposes such a request, another person approves it at /console/approvals. Without a KIND, nothing
+    needs two people, as at the start.
+
+    Example: sourceprint admin organisations two-people tone statement licence grant
+    """
+    from sourceprint.service.people.approvals import require_two
+
+    server = open_server(service_settings(data, database, ()))
+    with server.database.writing() as connection:
+        require_two(connection, organisation, kinds, at=server.database.now(), actor=_ACTOR)
+    note(f"{organisation}: {', '.join(kinds) or 'nothing'} needs two people")
+
+
 @organisations.command("list")
 @data_option
 @database_option

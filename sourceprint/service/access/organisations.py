@@ -87,7 +87,8 @@ def close_organisation(connection: Connection, organisation_id: str, *, at: str,
 
 def list_organisations(connection: Connection) -> list[Organisation]:
     """Return the organisations, by id."""
-    return [Organisation(*row) for row in connection.execute(select(organisation).order_by(organisation.c.id))]
+    columns = (organisation.c.id, organisation.c.name, organisation.c.created_at, organisation.c.closed_at)
+    return [Organisation(*row) for row in connection.execute(select(*columns).order_by(organisation.c.id))]
 
 
 def organisation_name(connection: Connection, organisation_id: str) -> str:

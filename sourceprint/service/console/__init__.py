@@ -5,4 +5,5 @@
 - `entrance`: sign in, join by a one-time link, sign out
 - `own`: the first page, and a person's own passkeys
 - `team`: people and roles, for admins
+- `decisions`: what waits for a second person
 """

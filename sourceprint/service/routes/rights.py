@@ -1,10 +1,12 @@
 """Rights: import recordings, works, parties, shares and licences; show records."""
 
+from contextlib import nullcontext
 from typing import Annotated, Any, Literal
 
 from anyio import to_thread
 from fastapi import APIRouter, Query, Request
 
+from fingerprint.digests import hash_file
 from sourceprint.royalties.rights.lookup import rights_to_json, rights_under_key
 from sourceprint.royalties.tables.imports import import_rights
 from sourceprint.royalties.tables.problems import import_report_to_json
@@ -12,6 +14,7 @@ from sourceprint.service.access.api_keys import KeyScope
 from sourceprint.service.web.caller import Caller, needs
 from sourceprint.service.web.documents import DOCUMENT_BODY, FileName, document
 from sourceprint.service.web.problems import responses
+from sourceprint.service.web.second_person import ApprovalId, second_person
 
 __all__ = ["router"]
 
@@ -20,7 +23,9 @@ router = APIRouter(prefix="/v1/rights", tags=["rights"])
 _Rights = Annotated[Caller, needs(KeyScope.RIGHTS)]
 
 
-@router.post("/imports", openapi_extra=DOCUMENT_BODY, responses=responses(400, 401, 403, 408, 413, 422, 429, 503, 507))
+@router.post(
+    "/imports", openapi_extra=DOCUMENT_BODY, responses=responses(400, 401, 403, 408, 409, 413, 422, 429, 503, 507)
+)
 async def import_document(
     request: Request,
     caller: _Rights,
@@ -31,16 +36,24 @@ async def import_document(
     correct: Annotated[
         str, Query(max_length=2_000, description="Reason why the record on file was wrong from the start")
     ] = "",
+    approval: ApprovalId = "",
 ) -> dict[str, Any]:
-    """Import one file: a table, a label's spreadsheet, or licences as TOML; the report is that of `rights import`."""
+    """Import one file: a table, a label's spreadsheet, or licences as TOML; the report is that of `rights import`.
+
+    Where the organisation wants two people for licences, the first request with a TOML file is a proposal (409), and
+    the same with its approval imports it.
+    """
     async with document(request, caller, name) as path:
 
         def bring_in() -> dict[str, Any]:
             database = caller.server.folder.organisation(caller.organisation).rights()
-            done = import_rights(
-                database, [path], by=caller.actor, partial=partial, shares=shares, dry_run=dry_run,
-                correct=correct.strip(),
-            )  # fmt: skip
+            asked = {"file": name, "sha256": hash_file(path).sha256, "partial": str(partial), "shares": shares or ""}
+            asked |= {"correct": correct.strip()}
+            waits = name.endswith(".toml") and not dry_run
+            with second_person(caller, "licence", asked, approval) if waits else nullcontext(caller.actor) as by:
+                done = import_rights(
+                    database, [path], by=by, partial=partial, shares=shares, dry_run=dry_run, correct=correct.strip()
+                )
             return import_report_to_json(done)
 
         return await to_thread.run_sync(bring_in)

@@ -1,6 +1,7 @@
 """Statements: make, list, show, fetch their files."""
 
 import shutil
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -23,6 +24,7 @@ from sourceprint.service.access.api_keys import KeyScope
 from sourceprint.service.web.bodies import Body, Truth
 from sourceprint.service.web.caller import Caller, needs
 from sourceprint.service.web.problems import Refused, responses
+from sourceprint.service.web.second_person import ApprovalId, second_person
 from sourceprint.service.web.shapes import Currency, PeriodText, one_of
 from sourceprint.signatures import PrivateKey, load_private, only_private, private_keys
 from sourceprint.transparency import Checkpoint
@@ -60,11 +62,12 @@ class StatementItem(BaseModel):
 
 
 @router.post("", responses=responses(400, 401, 403, 404, 409, 413, 422, 429, 503, 507))
-def make_statement(caller: _Accountant, wanted: StatementRequest) -> dict[str, Any]:
+def make_statement(caller: _Accountant, wanted: StatementRequest, approval: ApprovalId = "") -> dict[str, Any]:
     """Compute a licensee's statement for a period; the answer is its statement.json.
 
     It is signed where the organisation has a key, and issued unless it is a draft or provisional. The usage is the
-    report on file. An issued statement holds the newest checkpoint of the log.
+    report on file. An issued statement holds the newest checkpoint of the log. Where the organisation wants two people
+    to issue one, the first request is a proposal (409), and the same with its approval issues it.
     """
     own = caller.server.folder.organisation(caller.organisation)
     if wanted.currency is not None:
@@ -72,13 +75,16 @@ def make_statement(caller: _Accountant, wanted: StatementRequest) -> dict[str, A
     kept = not (wanted.draft or wanted.provisional)
     key = _key(caller) if kept else None
     checkpoint = caller.server.folder.checkpoint()
-    made = issue_statement(
-        own.rights(), licensee=wanted.licensee, period=Period.parse(wanted.period),
-        issued_on=today().isoformat(), policy=None if wanted.policy is None else load_policy(wanted.policy),
-        currency=wanted.currency, by=caller.actor, draft=wanted.draft, provisional=wanted.provisional,
-        signer="" if key is None else key.public.text, today=today(),
-        log_checkpoint=None if checkpoint is None else Checkpoint.parse(checkpoint),
-    )  # fmt: skip
+    asked = {"licensee": wanted.licensee, "period": wanted.period, "policy": wanted.policy or ""}
+    asked |= {"currency": wanted.currency or ""}
+    with second_person(caller, "statement", asked, approval) if kept else nullcontext(caller.actor) as by:
+        made = issue_statement(
+            own.rights(), licensee=wanted.licensee, period=Period.parse(wanted.period),
+            issued_on=today().isoformat(), policy=None if wanted.policy is None else load_policy(wanted.policy),
+            currency=wanted.currency, by=by, draft=wanted.draft, provisional=wanted.provisional,
+            signer="" if key is None else key.public.text, today=today(),
+            log_checkpoint=None if checkpoint is None else Checkpoint.parse(checkpoint),
+        )  # fmt: skip
     return statement_to_json(made)
 
 

@@ -23,6 +23,7 @@ from sqlalchemy import (
 
 __all__ = [
     "api_key",
+    "approval",
     "challenge",
     "delivery",
     "evidence",
@@ -69,6 +70,7 @@ organisation = Table(
     Column("name", Text, nullable=False),
     Column("created_at", _Time, nullable=False),
     Column("closed_at", _Time),
+    Column("two_people", Text),  # kinds of requests that need two people, separated by spaces
 )
 
 api_key = Table(
@@ -146,6 +148,25 @@ sign_in = Table(
     Column("last_used_at", _Time, nullable=False),
     Column("expires_at", _Time, nullable=False),
     Column("ended_at", _Time),
+)
+
+approval = Table(
+    "approval",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("organisation_id", _Id, ForeignKey("organisation.id"), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("request_digest", String(64), nullable=False),  # SHA-256 of the request, which may be sent once
+    Column("summary", Text, nullable=False),  # JSON
+    Column("proposed_at", _Time, nullable=False),
+    Column("proposed_by", Text, nullable=False),
+    Column("expires_at", _Time, nullable=False),
+    Column("decided_at", _Time),
+    Column("decided_by", Text),
+    Column("decision", String(16)),  # "approved" or "rejected"
+    Column("reason", Text),
+    Column("used_at", _Time),
+    Index("ix_approval_listed", "organisation_id", "proposed_at"),
 )
 
 grant = Table(

@@ -152,6 +152,7 @@ rights people remove Ann
 remove s3
 remove s9
 admin organisations add tone --name "Tone Records" --data data
+admin organisations two-people tone statement grant --data data
 admin organisations close tone --data data
 admin organisations list --data data
 admin keys list --data data

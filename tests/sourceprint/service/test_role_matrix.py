@@ -8,7 +8,7 @@ import pytest
 from fastapi.routing import APIRoute
 
 from sourceprint.service.access.api_keys import KeyScope
-from sourceprint.service.console import entrance, own, pages, team
+from sourceprint.service.console import decisions, entrance, own, pages, team
 from sourceprint.service.people.roles import Role
 from tests.console_browser import cookies_of, new_person, poster
 from tests.service_servers import TestService
@@ -45,6 +45,10 @@ PAGES: dict[str, set[str]] = {
     "POST /console/passkeys/{passkey_id}/name": {*EVERYONE},
     "POST /console/passkeys/{passkey_id}/removal": {*EVERYONE},
     "POST /console/sign-out": {*EVERYONE},
+    "GET /console/approvals": {"admin", "cataloguer", "accountant", "auditor"},
+    "POST /console/approvals/{approval_id}/options": {"admin", "cataloguer", "accountant"},
+    "POST /console/approvals/{approval_id}": {"admin", "cataloguer", "accountant"},
+    "POST /console/approvals/{approval_id}/rejection": {"admin", "cataloguer", "accountant"},
     "GET /console/people": {"admin", "auditor"},
     "POST /console/people": {"admin"},
     "POST /console/people/{person_id}/link": {"admin"},
@@ -54,7 +58,7 @@ PAGES: dict[str, set[str]] = {
 
 
 def test_every_page_is_in_the_table() -> None:
-    routes = [route for module in (pages, entrance, own, team) for route in module.router.routes]
+    routes = [route for module in (pages, entrance, own, team, decisions) for route in module.router.routes]
     found = {f"{method} {one.path}" for one in routes if isinstance(one, APIRoute) for method in one.methods or ()}
     assert found == set(PAGES)
     assert not any(one.include_in_schema for one in routes if isinstance(one, APIRoute))
@@ -86,7 +90,9 @@ def test_every_page_is_refused_to_every_other_role(sqlite_service: TestService, 
     with poster(sqlite_service, cookies) as client:
         for operation in order:
             method, path = operation.split(" ")
-            answer = client.request(method, path.format(name="console.js", passkey_id="none", person_id="none"))
+            answer = client.request(
+                method, path.format(name="console.js", passkey_id="none", person_id="none", approval_id="none")
+            )
             is_problem = answer.headers.get("content-type", "").startswith("application/problem")
             refused = is_problem and answer.json()["title"] in ("not signed in", "role missing")
             assert refused == (role not in PAGES[operation]), (operation, role, answer.text)

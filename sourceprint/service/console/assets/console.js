@@ -55,6 +55,10 @@ const ceremonies = {
     const credential = await create(await post("/console/join/options", { token }));
     await post("/console/join", { token, credential, ...fields });
   },
+  approve: async (fields, place) => {
+    const path = `/console/approvals/${place.dataset.id}`;
+    await post(path, { credential: await sign(await post(`${path}/options`, {})), ...fields });
+  },
   add: async (fields) => {
     await post("/console/passkeys", { credential: await create(await post("/console/passkeys/options", {})), ...fields });
   },
@@ -78,7 +82,7 @@ for (const place of document.querySelectorAll("[data-ceremony]")) {
     button.disabled = true;
     say("Waiting for your device…", false);
     try {
-      await ceremonies[place.dataset.ceremony](fields);
+      await ceremonies[place.dataset.ceremony](fields, place);
       location.assign(place.dataset.next);
     } catch (error) {
       say(words(error), true);
