@@ -1,7 +1,8 @@
 """The commands: each parses its options, calls one function of the product, and prints.
 
 `terminal` holds what they share (options, messages, exit codes), `named_files` their inputs, `progress` the bar of long
-work. The others hold the commands of one subject each, in the order of `sourceprint --help`:
+work, `acting` the author of a change. The others hold the commands of one subject each, in the order of
+`sourceprint --help`:
 
 - `demo`: demo
 - `catalogue`: add, replace, remove, amend, tag, exclude, list, info, duplicates

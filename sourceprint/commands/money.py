@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from fingerprint.errors import printable
+from sourceprint.commands.acting import acting_by
 from sourceprint.commands.terminal import (
     EXIT_VERIFICATION,
     PATH,
@@ -104,9 +105,8 @@ def statement(
     from functools import partial
 
     from sourceprint.outputs import once_kept
-    from sourceprint.royalties.people import acting, valid_reason
+    from sourceprint.royalties.people import valid_reason
     from sourceprint.royalties.periods import Period
-    from sourceprint.royalties.rights.database import Database
     from sourceprint.royalties.statements.amounts.exchange import read_rates
     from sourceprint.royalties.statements.earlier.corrections import read_corrections
     from sourceprint.royalties.statements.files.folder import FORMATS, check_place, write_statement
@@ -133,7 +133,7 @@ def statement(
     signing = None if key is None else load_private(key)
     checkpoint = None if log_folder is None else LogReader(log_folder).view()[0]
     expect_many_records()
-    database = acting(Database.open(rights_place(rights)), by, backdate=backdate)
+    database = acting_by(rights_place(rights), by, backdate=backdate)
     days = Period.parse(period)
     issued_statement = issue_statement(
         database,

@@ -111,8 +111,9 @@ keys_option = click.option(
     help="Folder of your keys  [default: $SOURCEPRINT_KEYS, else one per user]",
 )  # fmt: skip
 by_option = click.option(
-    "--by", metavar="NAME", help="Author for the history: a name of `rights people`  [default: your login name]"
-)
+    "--by", metavar="NAME",
+    help="Author for the history: a name of `rights people`, or person:ID of a service  [default: your login name]",
+)  # fmt: skip
 head_option = click.option(
     "--head", "heads", metavar="HEAD", multiple=True,
     help="Head that you hold: the line, a file with it, or an issued statement; may be repeated.",

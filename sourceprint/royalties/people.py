@@ -32,13 +32,15 @@ class Person:
     made_by: str
 
 
-def acting(database: Database, by: str | None, *, backdate: str = "") -> Database:
+def acting(database: Database, by: str | None, *, backdate: str = "", known: bool = False) -> Database:
     """Return the database for the writes of a person; a reason becomes the note of their entries in the chain.
 
     Parameters
     ----------
     backdate : str
         Reason for another name or a day in the past; "" without one.
+    known : bool
+        Whether the caller knows the person, as a service knows its people: then no list is asked.
 
     Raises
     ------
@@ -48,10 +50,10 @@ def acting(database: Database, by: str | None, *, backdate: str = "") -> Databas
     """
     reason = valid_reason(backdate)
     name, own = actor(by), actor()
-    if not reason and name != own:
+    if not reason and name != own and not known:
         with database.reading() as connection:
-            known = _may_act(connection, name)
-        if not known:
+            listed = _may_act(connection, name)
+        if not listed:
             raise ParameterError(
                 f"--by {name:.80}: is neither {own:.80}, who runs this, nor on the list of people in {database.name}; "
                 "add it with `sourceprint rights people add`, or give a reason with --backdate REASON, which is kept "

@@ -8,6 +8,7 @@ from typing import Literal
 import click
 
 from fingerprint.errors import AmbiguousSharesError
+from sourceprint.commands.acting import acting_by
 from sourceprint.commands.lists import ListOptions, list_options
 from sourceprint.commands.terminal import (
     PATH,
@@ -78,12 +79,10 @@ def import_(
 
     Example: sourceprint rights import catalogue.xlsx --shares percent
     """
-    from sourceprint.royalties.people import acting
-    from sourceprint.royalties.rights.database import Database
     from sourceprint.royalties.tables.imports import import_rights
     from sourceprint.royalties.tables.problems import import_report_text, import_report_to_json
 
-    database = acting(Database.open(rights_place(rights), create=True), by, backdate=backdate)
+    database = acting_by(rights_place(rights), by, backdate=backdate, create=True)
     run = bound(
         import_rights,
         database,

@@ -96,7 +96,7 @@ def two_people(organisation: str, kinds: tuple[str, ...], data: Path | None, dat
     server = open_server(service_settings(data, database, ()))
     with server.database.writing() as connection:
         require_two(connection, organisation, kinds, at=server.database.now(), actor=_ACTOR)
-    note(f"{organisation}: {', '.join(kinds) or 'nothing'} needs two people")
+    note(f"{organisation}: needs two people for {', '.join(kinds) or 'nothing'}")
 
 
 @organisations.command("list")

@@ -7,6 +7,7 @@ import click
 from click.core import ParameterSource
 
 from fingerprint.errors import GrantError, IndexMissingError, ParameterError
+from sourceprint.commands.acting import acting_by
 from sourceprint.commands.terminal import (
     EXIT_INCOMPLETE,
     PATH,
@@ -101,8 +102,6 @@ def attribute(
     """
     from functools import partial
 
-    from sourceprint.royalties.people import acting
-    from sourceprint.royalties.rights.database import Database
     from sourceprint.royalties.statements.effects import Announcement, effects_text, effects_to_json
     from sourceprint.royalties.uses.ledger import attribute_results
     from sourceprint.royalties.uses.policy import load_policy
@@ -113,7 +112,7 @@ def attribute(
     expect_many_records()
     if index is not None:
         _expect_index(index)
-    database = acting(Database.open(rights_place(rights)), by, backdate=backdate)
+    database = acting_by(rights_place(rights), by, backdate=backdate)
     announced = Announcement(database, licensee, today(), dry_run, accepted)
     report = attribute_results(
         database,

@@ -3,6 +3,7 @@
 import click
 
 from fingerprint.errors import printable
+from sourceprint.commands.acting import acting_by
 from sourceprint.commands.terminal import (
     backdate_option,
     by_option,
@@ -98,12 +99,10 @@ def set_(
 
     Example: sourceprint uses set claimed U0123456789abcdef01234567 --reason ok
     """
-    from sourceprint.royalties.people import acting
-    from sourceprint.royalties.rights.database import Database
     from sourceprint.royalties.statements.restatements import closed_with
     from sourceprint.royalties.uses.states import change_state
 
-    database = acting(Database.open(rights_place(rights)), by, backdate=backdate)
+    database = acting_by(rights_place(rights), by, backdate=backdate)
     changed = change_state(database, ids, state, reason, by, recording_id=recording)
     if not quiet:
         click.echo(f"{counted(len(changed), 'use')} now {state}", err=True)

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from fingerprint.errors import printable
+from sourceprint.commands.acting import acting_by
 from sourceprint.commands.terminal import (
     PATH,
     backdate_option,
@@ -54,13 +55,11 @@ def enter(
 
     Example: sourceprint usage enter usage.csv --licensee P-TONE --period 2026-Q3
     """
-    from sourceprint.royalties.people import acting
     from sourceprint.royalties.periods import Period
-    from sourceprint.royalties.rights.database import Database
     from sourceprint.royalties.statements.restatements import restate_usage
     from sourceprint.royalties.uses.usage import read_usage
 
-    database = acting(Database.open(rights_place(rights)), by, backdate=backdate)
+    database = acting_by(rights_place(rights), by, backdate=backdate)
     report, last_day = restate_usage(
         database, licensee=licensee, period=Period.parse(period), usage=read_usage(file), reason=restate, by=by
     )

@@ -12,6 +12,7 @@ from fingerprint.errors import SignInError
 from sourceprint.service.people.invitations import find_invitation
 from sourceprint.service.store.clock import system_clock, time_text
 from tests.command_line import run
+from tests.console_browser import new_person
 from tests.service_servers import TestService
 from tests.sourceprint.service.test_scans_by_http import events
 
@@ -77,6 +78,21 @@ def test_a_person_is_added_gets_a_link_and_is_removed_by_command(sqlite_service:
     by_command = [entry["event"] for entry in events(sqlite_service) if entry["subject"] == f"person:{ada['id']}"]
     assert by_command == ["person.added", "person.invited", "person.invited", "person.removed"]
     assert not set(tokens) & set(str(events(sqlite_service)))
+
+
+def test_a_person_acts_by_command_on_the_rights_of_the_own_organisation_alone(
+    sqlite_service: TestService, tmp_path: Path
+) -> None:
+    ada, bo = new_person(sqlite_service), new_person(sqlite_service, "Bo", organisation="other")
+    table = tmp_path / "rights.csv"
+    table.write_text("index_id,recording_title,party,role,right,share\nA,Title A,Harbour,,Master,100 %\n")
+    place = sqlite_service.server.folder.organisation("main").root / "rights.sqlite"
+    place.parent.mkdir(parents=True)
+    for by, code in ((ada.actor, 0), (bo.actor, 2), ("person:0123456789ab", 2), ("person:", 2)):
+        done = run("rights", "import", table, "--rights", place, "--by", by)
+        assert done.exit_code == code, (by, done.output)
+    shown = run("rights", "show", "A", "--rights", place, "--json")
+    assert ada.actor in shown.stdout
 
 
 def test_wrong_words_are_refused_and_named(sqlite_service: TestService, tmp_path: Path) -> None:
