@@ -2,11 +2,11 @@
 
 In reading order:
 
-- `apportionment`, `percentages`: wholes shared out exactly, percentages as text
+- `apportionment`, `decimals`, `percentages`: wholes shared out exactly, decimal numbers and percentages as text
 - `garbage`: cyclic garbage collected less often while many records are made
 - `periods`, `territories`: days, places
 - `money`: exact amounts and the one rounding
-- `licence_keys`: keys of a licence, each declared once, and how its values are read and written
+- `licence_keys`: values of a licence, read from text and written as text
 - `deal_terms`: guarantees, advances, pools for training and audit windows as keys of a licence
 - `rate_tiers`: rates that change with volume as keys of a rate card
 - `rights`: records of recordings, works, parties, shares and licences; none is ever overwritten
