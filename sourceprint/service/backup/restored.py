@@ -33,6 +33,7 @@ from sourceprint.service.hooks.webhooks import announce
 from sourceprint.service.line.jobs import FAILED, QUEUED, RUNNING
 from sourceprint.service.log_feed import ORIGIN
 from sourceprint.service.log_keys import log_key, log_key_name
+from sourceprint.service.people.sign_ins import end_all
 from sourceprint.service.store.clock import Clock, system_clock
 from sourceprint.service.store.database import ServiceDatabase
 from sourceprint.service.store.outbox import note_event
@@ -114,6 +115,7 @@ def restore_backup(
         database = ServiceDatabase.open(service, clock=clock)
         with database.writing() as connection:
             n_failed = _fail_jobs(connection, folder, database.now())
+            end_all(connection, at=database.now())
             origin = _go_on(connection, folder, database.now(), continue_log=continue_log, kept=kept)
         database.close()
         if "://" in folder.database_place:

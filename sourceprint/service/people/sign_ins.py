@@ -14,13 +14,14 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from sourceprint.service.people.roles import Role, roles_in
 from sourceprint.service.store.clock import time_text
-from sourceprint.service.store.schema import organisation, passkey, person, sign_in
+from sourceprint.service.store.schema import challenge, invitation, organisation, passkey, person, sign_in
 
 __all__ = [
     "IDLE_MINUTES",
     "LONGEST_HOURS",
     "SignIn",
     "csrf_token",
+    "end_all",
     "end_sign_in",
     "end_sign_ins",
     "find_sign_in",
@@ -137,6 +138,13 @@ def end_sign_ins(connection: Connection, person_id: str, *, at: str) -> None:
     """End all sign-ins of a person."""
     still = (sign_in.c.person_id == person_id) & sign_in.c.ended_at.is_(None)
     connection.execute(update(sign_in).where(still).values(ended_at=at))
+
+
+def end_all(connection: Connection, *, at: str) -> None:
+    """End all sign-ins, one-time links and challenges, as of a service that was put back: they may have ended since."""
+    connection.execute(update(sign_in).where(sign_in.c.ended_at.is_(None)).values(ended_at=at))
+    connection.execute(update(invitation).where(invitation.c.used_at.is_(None)).values(expires_at=at))
+    connection.execute(delete(challenge))
 
 
 def csrf_token(token: str) -> str:

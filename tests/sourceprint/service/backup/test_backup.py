@@ -19,19 +19,25 @@ from sqlalchemy import create_engine, func, select, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.pool import NullPool
 
-from fingerprint.errors import SourceprintError
+from fingerprint.errors import SignInError, SourceprintError
 from sourceprint.royalties.people import add_people
 from sourceprint.royalties.rights.chain import chain_head
 from sourceprint.royalties.rights.chain.verification import verify_chain
 from sourceprint.royalties.rights.engine import find_place, open_engine
 from sourceprint.service.log_feed import LogFeed
+from sourceprint.service.people.invitations import find_invitation
+from sourceprint.service.people.passkeys import list_passkeys
+from sourceprint.service.people.persons import list_persons
+from sourceprint.service.people.sign_ins import find_sign_in
 from sourceprint.service.server import Server
 from sourceprint.service.settings import settings_of
+from sourceprint.service.store.clock import system_clock, time_text
 from sourceprint.service.store.database import VERSION_TABLE, VERSIONS
 from sourceprint.service.store.schema import outbox
 from sourceprint.signatures import PublicKey, load_public
 from sourceprint.transparency import Checkpoint, verify_log
 from tests.command_line import run
+from tests.console_browser import cookies_of, link_for, new_person
 from tests.places import ROOT
 from tests.service_servers import TestService, drop_schemas, running
 from tests.sourceprint.service.test_scans_by_http import events, scan
@@ -164,6 +170,26 @@ def test_a_log_goes_on_where_nothing_came_after_the_backup(sqlite_service: TestS
     server.database.close()
     found = verify_log(data / "log", key=log_keys(data / "log-key"), older=kept.read_bytes())
     assert (found.holds, found.predecessor) == (True, None)
+
+
+def test_people_come_back_with_their_passkeys_and_sign_in_anew(
+    service: TestService, other_place: str, tmp_path: Path
+) -> None:
+    ada = new_person(service)
+    cookie, link = cookies_of(service, ada)["sourceprint"], link_for(service, new_person(service, "Bo", "reviewer"))
+    backup = backed_up(service, tmp_path / "backup")
+    assert put_back(backup, tmp_path / "again", other_place).exit_code == 0
+    settings = settings_of({}, data=tmp_path / "again", database=other_place or None)
+    server = Server.open(settings, clock=service.clock)
+    with server.database.reading() as connection:
+        assert sorted(one.name for one in list_persons(connection, "main")) == ["Ada", "Bo"]
+        assert [one.name for one in list_passkeys(connection, ada.id)] == ["Test"]
+        assert find_sign_in(connection, cookie, now=service.clock()) is None
+        with pytest.raises(SignInError):
+            find_invitation(connection, link.partition("#")[2], now=time_text(system_clock()))
+    server.database.close()
+    with service.server.database.reading() as connection:  # the service that goes on
+        assert find_sign_in(connection, cookie, now=service.clock()) is not None
 
 
 def test_audio_of_waiting_jobs_is_left_out_unless_asked_for(

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-import pytest
+from pathlib import Path
 
+import pytest
+from fastapi import Response
+
+from sourceprint.service.people.invitations import find_invitation
 from sourceprint.service.people.passkeys import remove_passkeys
-from sourceprint.service.people.persons import remove_person
+from sourceprint.service.people.persons import FIRST_ROLES, remove_person
 from sourceprint.service.people.sign_ins import csrf_token
+from sourceprint.service.server import Server
+from sourceprint.service.settings import settings_of
+from sourceprint.service.web.sign_in_cookie import keep_sign_in
 from tests.console_browser import cookies_of, link_for, new_person, poster
 from tests.service_servers import TestService
 from tests.sourceprint.service.test_scans_by_http import events
@@ -155,3 +162,25 @@ def test_the_secret_of_a_link_is_nowhere_kept_and_it_expires(service: TestServic
     assert token not in str(events(service))
     with service.server.database.reading() as connection:
         assert token not in str(connection.exec_driver_sql("SELECT * FROM invitation").all())
+
+
+def test_a_new_service_has_a_key_and_a_link_for_its_first_admin(tmp_path: Path) -> None:
+    server = Server.open(settings_of({}, data=tmp_path / "data"))
+    first = server.first_key()
+    assert first is not None
+    assert server.first_key() is None
+    server.listens_at(8123)
+    assert server.link(first[1]) == f"http://localhost:8123/console/join#{first[1]}"
+    with server.database.reading() as connection:
+        guest = find_invitation(connection, first[1], now=server.database.now()).person
+    assert (guest.organisation_id, guest.roles) == ("main", FIRST_ROLES)
+    server.database.close()
+    behind = Server.open(settings_of({"SOURCEPRINT_ORIGIN": "https://console.tone.example"}, data=tmp_path / "data"))
+    behind.listens_at(8123)
+    answer = Response()
+    keep_sign_in(answer, behind, "secret")
+    cookie = answer.headers["set-cookie"].lower()
+    assert cookie.startswith("__host-sourceprint=secret;")
+    assert {"secure", "httponly", "samesite=lax", "path=/"} <= {one.strip() for one in cookie.split(";")}
+    assert "domain" not in cookie
+    behind.database.close()
