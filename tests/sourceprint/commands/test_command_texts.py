@@ -220,16 +220,16 @@ def commands_of(group: click.Group, *before: str) -> Iterator[str]:
             yield " ".join((*before, name))
 
 
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_prints_its_snapshot(
+    command: str, told: dict[str, str], snapshot: Callable[[str, str], None]
+) -> None:
+    snapshot(command, told[command])
+
+
 def test_every_command_has_its_text_on_file() -> None:
     there = set(commands_of(cli.sourceprint))
     assert {"amend", "rights people add", "uses history"} <= there
     missing = {name for name in there if not any(f"{line} ".startswith(f"{name} ") for line in STORY.splitlines())}
     assert missing == set(ELSEWHERE), "add a line with the command to the story, then: pytest --snapshots=renew"
     assert [path.stem for path in sorted((Path(__file__).parent / "snapshots").iterdir())] == COMMANDS
-
-
-@pytest.mark.parametrize("command", COMMANDS)
-def test_a_command_prints_its_snapshot(
-    command: str, told: dict[str, str], snapshot: Callable[[str, str], None]
-) -> None:
-    snapshot(command, told[command])
