@@ -156,7 +156,7 @@ def file_digest(path: str | os.PathLike[str]) -> str:
     Parameters
     ----------
     path : str or path-like
-        A regular file, of any content.
+        A regular file of any content, not empty.
 
     Returns
     -------
@@ -165,7 +165,7 @@ def file_digest(path: str | os.PathLike[str]) -> str:
     Raises
     ------
     DecodeError
-        If it is not a regular file that can be read.
+        If it cannot be read, as `open_regular_file`.
     """
     name = printable(path)
     with (

@@ -211,7 +211,7 @@ def patches(
     params : Params
         Parameters of the analysis.
     scale : float
-        Reference seconds per second of this recording: 1.25 describes a query that plays a quarter faster than its
+        Seconds of the source per second of this audio: 1.25 describes a track that plays a quarter faster than its
         source.
 
     Returns
