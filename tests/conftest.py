@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 from collections import Counter
@@ -66,6 +67,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """
     slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
     items.sort(key=lambda item: (-slow[item.path], item.path, isinstance(item, pytest.DoctestItem)))
+
+
+def pytest_collection_finish() -> None:
+    """Keep modules and tests out of later garbage collections: they stay, and a forked worker would copy them all."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
