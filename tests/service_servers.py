@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import socket
+import ssl
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -21,10 +24,12 @@ from sqlalchemy.pool import NullPool
 from sourceprint.service.access.api_keys import KeyScope, issue_key
 from sourceprint.service.access.organisations import add_organisation
 from sourceprint.service.application import create_app
+from sourceprint.service.data_folder import DataFolder
 from sourceprint.service.line.jobs import claim
 from sourceprint.service.line.work import Workshop
 from sourceprint.service.server import Server
 from sourceprint.service.settings import settings_of
+from sourceprint.service.store.database import ServiceDatabase
 
 __all__ = ["SetClock", "TestService", "drop_schemas", "open_server", "running"]
 
@@ -69,7 +74,7 @@ class TestService:
         if name not in self.keys:
             self.keys[name] = self.key(organisation, *scopes, **limits)
         headers = {"Authorization": f"Bearer {self.keys[name]}", "Content-Type": "application/octet-stream"}
-        self.clients.append(httpx.Client(base_url=self.url, headers=headers, timeout=60))
+        self.clients.append(httpx.Client(base_url=self.url, headers=headers, timeout=60, verify=_tls()))
         return self.clients[-1]
 
     def work(self, owner: str = "test worker") -> int:
@@ -84,10 +89,29 @@ class TestService:
         return written
 
 
+@functools.cache
+def _tls() -> ssl.SSLContext:
+    """Return one context for all clients: each would read the certificates of all authorities anew."""
+    return ssl.create_default_context()
+
+
+@functools.cache
+def _new_sqlite() -> bytes:
+    """Return a file of SQLite with empty tables: migrations take longer than a usual test."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "service.sqlite"
+        ServiceDatabase.open(path).close()
+        return path.read_bytes()
+
+
 def open_server(root: Path, place: str, clock: SetClock, **settings: Any) -> Server:
     """Return a server on a place of the fixture `database_place`, with the organisations main and other."""
     database = place if "://" in place else None
-    server = Server.open(settings_of({}, data=root / "data", database=database, **settings), clock=clock)
+    chosen = settings_of({}, data=root / "data", database=database, **settings)
+    if database is None:
+        new = Path(DataFolder.open(chosen).database_place)
+        new.write_bytes(_new_sqlite())
+    server = Server.open(chosen, clock=clock)
     with server.database.writing() as connection:
         for organisation in ("main", "other"):
             add_organisation(connection, organisation, organisation, at=server.database.now(), actor="test")
