@@ -244,6 +244,7 @@ class TestReport:
         assert figure.value == 50.0
         assert figure.detail == "n=4, 15-85 %"
 
+    @pytest.mark.slow
     def test_picture_is_drawn_and_the_same_every_time(self, tmp_path: Path) -> None:
         (picture,) = ablation_report.pictures(hand_made(), tmp_path)
         first = (tmp_path / picture.name).read_bytes()

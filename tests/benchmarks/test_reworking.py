@@ -47,6 +47,7 @@ def test_band_is_mixed_in_at_its_level_and_leaves_the_source_where_it_was() -> N
         assert transformations.rms(added[: SR // 2]) > 0.1 * transformations.rms(added)  # it plays from the start
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bpm", [88.0, 120.0])
 def test_band_plays_in_the_tempo_of_the_source(bpm: float) -> None:
     y = clicks(bpm, 0.3)

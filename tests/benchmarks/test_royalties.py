@@ -189,6 +189,7 @@ def test_everything_that_is_synthesised_comes_out_right(report: dict[str, Any]) 
     json.dumps(report, allow_nan=False)
 
 
+@pytest.mark.slow
 def test_report_renders_with_a_row_for_each_step_and_its_targets(report: dict[str, Any]) -> None:
     (made,) = tables(report)
     assert len(made.rows) == len(report["steps"])
@@ -203,6 +204,7 @@ def test_report_renders_with_a_row_for_each_step_and_its_targets(report: dict[st
     assert targets["checks of rights and money that fail"] == (0.0, True)
 
 
+@pytest.mark.slow
 def test_failed_checks_are_counted_and_shown(report: dict[str, Any]) -> None:
     broken = report | {"steps": [report["steps"][0] | {"failures": ["added: 7, must be 8"]}, *report["steps"][1:]]}
     failing = {figure.name: figure for figure in figures(broken)}["checks of rights and money that fail"]
@@ -210,6 +212,7 @@ def test_failed_checks_are_counted_and_shown(report: dict[str, Any]) -> None:
     assert "added: 7, must be 8" in as_text(load_part("royalties"), broken)
 
 
+@pytest.mark.slow
 def test_memory_beyond_the_program_is_compared_between_the_sizes(report: dict[str, Any]) -> None:
     def with_memory(row: dict[str, Any]) -> dict[str, Any]:
         return row | {"before_mb": 100.0, "peak_mb": 110.0 if row["recordings"] == 20 else 125.0}
@@ -222,6 +225,7 @@ def test_memory_beyond_the_program_is_compared_between_the_sizes(report: dict[st
     }
 
 
+@pytest.mark.slow
 def test_time_of_the_last_month_is_compared_with_the_first(report: dict[str, Any]) -> None:
     months = [row for row in report["steps"] if row["step"] in MONTHS]
     assert [row["counts"]["lines"] > 0 for row in months] == [True] * 10

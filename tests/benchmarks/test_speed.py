@@ -251,6 +251,7 @@ class TestReport:
         assert list(index.rows[-1]) == ["together", "2800", "100"]
         assert "Speed and size: 3 recordings" in as_text(speed.PART, hand_made())
 
+    @pytest.mark.slow
     def test_pictures_are_drawn_and_the_same_every_time(self, tmp_path: Path) -> None:
         names = [picture.name for picture in speed_report.pictures(hand_made(), tmp_path)]
         assert names == ["speed-stages.svg", "speed-formats.svg", "speed-index.svg"]

@@ -68,6 +68,7 @@ def test_distorted_excerpt_is_made_once_and_says_where_it_came_from(
     assert "mono" in none.why
 
 
+@pytest.mark.slow
 def test_splice_says_where_in_its_host_the_excerpt_lies(tmp_path: Path) -> None:
     corpus = SyntheticCorpus(seconds=12.0)
     trials.open_worker(corpus, ())

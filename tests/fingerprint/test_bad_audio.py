@@ -207,6 +207,7 @@ def write_mp3(path: Path, *, header: bool) -> Path:
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("header", [True, False])
 def test_the_sound_that_damage_costs_is_told_in_all(tmp_path: Path, header: bool) -> None:
     whole = write_mp3(tmp_path / "whole.mp3", header=header).read_bytes()
@@ -220,6 +221,7 @@ def test_the_sound_that_damage_costs_is_told_in_all(tmp_path: Path, header: bool
     assert loss(path) == pytest.approx(6.0, abs=0.4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("header", [True, False])
 def test_cuts_joints_and_tags_are_no_damage(tmp_path: Path, header: bool) -> None:
     whole = write_mp3(tmp_path / "whole.mp3", header=header).read_bytes()
@@ -248,6 +250,7 @@ def test_a_tenth_of_a_short_file_is_a_loss(tmp_path: Path) -> None:
     assert loss(path) == pytest.approx(0.34, abs=0.005)
 
 
+@pytest.mark.slow
 def test_an_mp3_is_cut_short_by_any_of_its_headers(tmp_path: Path) -> None:
     whole = write_mp3(tmp_path / "whole.mp3", header=True).read_bytes()
     at = whole.index(b"Info")
@@ -268,6 +271,7 @@ def test_an_mp3_is_cut_short_by_any_of_its_headers(tmp_path: Path) -> None:
         assert not any(note.startswith("truncated") for note in read(path)[1]), name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("container", ["FLAC", "MP3"])
 def test_ffmpeg_goes_on_where_libsndfile_gives_up(tmp_path: Path, container: str) -> None:
     y = np.concatenate([tone(20), tone(20, frequency_hz=880)])

@@ -38,6 +38,7 @@ def _no_large_digest(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hashlib, "file_digest", small_only)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_no_large_digest")
 @pytest.mark.parametrize(
     "head", [b"", b"RIFFWAVE", b"OggS\0\2", b"fLaC\0\0\0\x22"], ids=["zeros", "wav", "ogg", "flac"]
@@ -69,6 +70,7 @@ def test_a_large_file_of_audio_is_hashed(tmp_path: Path, monkeypatch: pytest.Mon
         assert known_audio_digest(file) == hashlib.file_digest(opened, "sha256").hexdigest()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_no_large_digest")
 def test_every_command_refuses_it_with_the_same_words(tmp_path: Path, index: Path) -> None:
     file = sparse(tmp_path / "x.wav")

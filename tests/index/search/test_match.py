@@ -202,6 +202,7 @@ def test_a_song_of_the_same_album_is_another_song(catalogue: Snapshot) -> None:
         assert [match.recording.id for match in search(excerpt(k, 10.0, 15.0), catalogue).matches] == [f"song{k}"]
 
 
+@pytest.mark.slow
 def test_a_compressed_index_finds_the_same(tmp_path: Path) -> None:
     songs = [(f"song{k}", song(k)) for k in range(SONGS)]
     snapshot = build(tmp_path / "index", songs, exact_limit=ALWAYS).snapshot()
@@ -216,6 +217,7 @@ def test_a_compressed_index_finds_the_same(tmp_path: Path) -> None:
 # --- several sources --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_two_sources_mixed_are_both_found(catalogue: Snapshot) -> None:
     y = np.float32(0.2) * other(204)
     first, second = slice(2 * RATE, 17 * RATE), slice(9 * RATE, 24 * RATE)
@@ -251,6 +253,7 @@ def test_sources_in_turn_are_found_in_turn(catalogue: Snapshot) -> None:
     assert covered == sorted(covered, reverse=True)
 
 
+@pytest.mark.slow
 def test_one_source_used_twice_gives_two_passages(catalogue: Snapshot) -> None:
     y, *_ = between_strangers(np.concatenate([excerpt(2, 30.0, 8.0), other(202)[: 6 * RATE], excerpt(2, 8.0, 8.0)]))
     first, second = only(search(y, catalogue), "song2").passages
@@ -268,6 +271,7 @@ def test_a_loop_is_as_many_passages_as_it_was_played(catalogue: Snapshot) -> Non
     np.testing.assert_allclose([segment.recording_start_seconds for segment in passages], 20, atol=0.5)
 
 
+@pytest.mark.slow
 def test_a_stretch_of_other_music_divides_a_passage(catalogue: Snapshot) -> None:
     passage = excerpt(6, 15.0, 16.0).copy()
     passage[7 * RATE : round(8.5 * RATE)] = other(203)[: round(1.5 * RATE)]
@@ -384,6 +388,7 @@ def test_shared_drum_sounds_and_grooves_are_no_match(catalogue: Snapshot, seed: 
     assert search(song(seed, 40.0), catalogue, options).matches == ()
 
 
+@pytest.mark.slow
 def test_rivals_are_seen_where_songs_share_a_groove(catalogue: Snapshot) -> None:
     """The best match left by the decoys falls to the rivals beside it, at the loosest limit too."""
     loose = search(song(111, 40.0), catalogue, limit=1e6)
@@ -408,6 +413,7 @@ def test_an_album_mate_in_the_catalogue_costs_no_match(catalogue: Snapshot) -> N
         assert found[0].recording.id == f"song{k}"
 
 
+@pytest.mark.slow
 def test_noise_and_tones_match_nothing(catalogue: Snapshot) -> None:
     t = np.arange(20 * RATE) / RATE
     rng = np.random.default_rng(0)

@@ -81,6 +81,7 @@ def test_every_pair_with_audio_in_common_is_found_once_and_unrelated_music_never
     }
 
 
+@pytest.mark.slow
 def test_kinds_say_how_much_of_which(snapshot: Snapshot) -> None:
     found = found_in(snapshot)
     assert found["a-remaster", "song00"].kind == "duplicate"
@@ -91,6 +92,7 @@ def test_kinds_say_how_much_of_which(snapshot: Snapshot) -> None:
     assert found["c-guest", "song03"].share == pytest.approx(0.25, abs=0.03)
 
 
+@pytest.mark.slow
 def test_ten_seconds_are_located_on_both_timelines(snapshot: Snapshot) -> None:
     overlap = found_in(snapshot)["c-guest", "song03"]
     assert overlap.seconds == pytest.approx(10.0, abs=1.0)
@@ -100,12 +102,14 @@ def test_ten_seconds_are_located_on_both_timelines(snapshot: Snapshot) -> None:
     assert (span.ratio, span.pitch_semitones) == pytest.approx((1.0, 0.0), abs=0.01)
 
 
+@pytest.mark.slow
 def test_another_speed_is_told_with_its_sign(snapshot: Snapshot) -> None:
     (span,) = found_in(snapshot)["d-slower", "song08"].spans
     assert span.ratio == pytest.approx(1 / 1.04, abs=0.002)
     assert span.pitch_semitones == pytest.approx(12 * np.log2(1.04), abs=0.1)
 
 
+@pytest.mark.slow
 def test_overlaps_of_an_id_do_not_depend_on_the_side_that_asks(snapshot: Snapshot) -> None:
     one, other = found_in(snapshot, "song03"), found_in(snapshot, "c-guest")
     pair = ("c-guest", "song03")
@@ -115,6 +119,7 @@ def test_overlaps_of_an_id_do_not_depend_on_the_side_that_asks(snapshot: Snapsho
     assert found_in(snapshot, "song10", "song10") == {}
 
 
+@pytest.mark.slow
 def test_shorter_overlaps_are_left_out(snapshot: Snapshot) -> None:
     assert ("c-guest", "song03") not in found_in(snapshot, min_seconds=12.0)
     assert ("b-excerpt", "song01") in found_in(snapshot, min_seconds=12.0)
@@ -127,6 +132,7 @@ def test_all_pairs_of_three_copies_are_found_and_ties_are_in_the_order_of_ids(tm
     assert [(o.first, o.second) for o in longest_first(found)] == [("a", "b"), ("a", "c"), ("b", "c")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seconds", [2.9, 0.0, -1.0, np.nan])
 def test_too_short_a_minimum_is_refused(snapshot: Snapshot, seconds: float) -> None:
     with pytest.raises(ParameterError, match=r"min_seconds=.*: must be at least 3"):

@@ -76,6 +76,7 @@ def test_a_case_is_made_and_verified_without_index_and_audio(made: Path, keys: P
     assert "give one of them" in run("verify", case, "--key", keys / "tone.pub", "--any-key").stderr
 
 
+@pytest.mark.slow
 @pytest.mark.same_bytes
 def test_the_same_command_gives_the_same_case(made: Path, keys: Path, tmp_path: Path) -> None:
     for name in ("a.zip", "b.zip"):

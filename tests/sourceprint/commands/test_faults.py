@@ -97,6 +97,7 @@ def test_add_and_fingerprint_go_on(tracks: Path, tmp_path: Path, fate: str) -> N
     assert [path.name for path in (tmp_path / "prints").iterdir() if path.name.endswith(".tmp")] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fate", ["SIGSEGV", "ValueError"], indirect=True)
 def test_a_scan_lists_the_file_and_does_not_try_it_again_until_asked(
     index: Path, tracks: Path, tmp_path: Path, fate: str, monkeypatch: pytest.MonkeyPatch

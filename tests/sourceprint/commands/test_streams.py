@@ -127,6 +127,7 @@ def with_unknown_second(path: Path, signals: list[Any]) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_a_stream_that_cannot_be_decoded_is_never_passed_over(index: Path, tmp_path: Path) -> None:
     found = with_unknown_second(tmp_path / "found.mp4", [music(1), music(2)])
     result = result_of(found, index, code=4)
@@ -164,6 +165,7 @@ def test_a_run_says_that_it_is_incomplete_until_it_is_not(index: Path, tmp_path:
         assert "1 file with audio streams that could not be searched" in scanned.stderr
 
 
+@pytest.mark.slow
 def test_evidence_of_a_file_with_streams_is_computed_again(index: Path, tmp_path: Path) -> None:
     film = write_streams(tmp_path / "film.mkv", [SINE, music(1), music(1)])
     out = tmp_path / "run"

@@ -89,6 +89,7 @@ def test_there_is_a_case_and_a_page_of_every_matched_file_and_pages_about_all(
     assert not (made / "unfinished.jsonl").exists()
 
 
+@pytest.mark.slow
 def test_a_case_of_all_is_the_case_of_one(made: Path, scanned: ScannedRun, key: Path, tmp_path: Path) -> None:
     result = scanned.result("mix.wav")
     done = run(
@@ -99,6 +100,7 @@ def test_a_case_of_all_is_the_case_of_one(made: Path, scanned: ScannedRun, key: 
     assert (tmp_path / "one.zip").read_bytes() == (made / case_address(result)).read_bytes()
 
 
+@pytest.mark.slow
 def test_the_digests_are_of_everything_but_themselves(made: Path) -> None:
     lines = [line.split("  ") for line in (made / "SHA256SUMS").read_text("ascii").splitlines()]
     files = set(contents(made)) - {"SHA256SUMS", "report.txt"}

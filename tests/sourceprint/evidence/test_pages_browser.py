@@ -23,6 +23,8 @@ from sourceprint.scans.results import read_result
 from tests.page_reports import a_run, report_of
 from tests.scan_records import a_failure, a_match, a_passage, a_result
 
+pytestmark = pytest.mark.slow  # all tests here read one site in a browser, which takes seconds to make and to end
+
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 AXE_OPTIONS = {"preload": False, "runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}}
 N_ROWS = 450

@@ -214,6 +214,7 @@ BODIES: dict[str, tuple[Check, Check, Check]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", BODIES)
 @settings(deadline=None, max_examples=50)
 @given(body=st.text(DIGITS, min_size=15, max_size=15).filter(lambda body: body[:9].strip("0")))

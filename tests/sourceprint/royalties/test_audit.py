@@ -187,6 +187,7 @@ def swapped(old: bytes, new: bytes) -> Callable[[bytes], bytes]:
     return change
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "change", "what"),
     [

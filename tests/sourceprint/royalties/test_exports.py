@@ -136,6 +136,7 @@ def test_importing_an_export_changes_nothing_and_makes_the_same_catalogue_elsewh
         assert content(folder / "first") == content(folder / "second")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("duration_ms", [0, 1, 59_999, 60_000_000_000, 2**53])
 def test_every_duration_on_file_comes_back_from_an_export(duration_ms: int, tmp_path: Path) -> None:
     here = Database.open(tmp_path / "here.sqlite", create=True)

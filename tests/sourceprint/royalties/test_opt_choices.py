@@ -197,6 +197,7 @@ def test_an_export_brings_choices_back_as_they_are(database: Database, tmp_path:
     assert again.applied["opt"].unchanged == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("row", "rule", "remedy"),
     [

@@ -92,6 +92,7 @@ methods = st.sampled_from([(method, card) for method in METHODS for card in ({},
 shares = st.sampled_from([WHOLE // 2, 333_333, 400_000, 600_000])
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=80)
 @given(batches(), methods, shares, st.booleans())
 def test_every_statement_adds_up_and_is_never_negative(
@@ -119,6 +120,7 @@ def _exact(part: Contribution) -> Fraction:
     return cents(part.amount) * parts
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=60)
 @given(batches(), methods, st.randoms(use_true_random=False))
 def test_the_order_of_rows_and_uses_makes_no_difference(
@@ -135,6 +137,7 @@ def test_the_order_of_rows_and_uses_makes_no_difference(
     assert statement_bytes(again) == statement_bytes(first)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=60)
 @given(batches(), methods.filter(lambda one: one[0] != "pro-rata-pool"), st.integers(0, 4))
 def test_a_batch_in_two_parts_adds_up_to_the_whole(

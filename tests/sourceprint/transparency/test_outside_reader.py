@@ -77,11 +77,13 @@ def read(reader: Path, folder: Path, key: str = "") -> subprocess.CompletedProce
     return subprocess.run([reader, *words, *proofs], capture_output=True, text=True, check=False)
 
 
+@pytest.mark.slow
 def test_go_verifies_checkpoint_tiles_entries_and_proofs(reader: Path, log: Log) -> None:
     done = read(reader, log.folder.parent)
     assert (done.returncode, done.stdout, done.stderr) == (0, "1001 entries, from 300 on, 4 proofs\n", "")
 
 
+@pytest.mark.slow
 def test_go_verifies_a_log_that_changed_its_key(reader: Path, log: Log, tmp_path: Path) -> None:
     folder, new = shutil.copytree(log.folder.parent, tmp_path / "changed"), PrivateKey(bytes(31) + b"1", "tone-2")
     changed = Log.open(folder / "log", signer=new, origin=ORIGIN, former=[KEY])
@@ -104,6 +106,7 @@ def altered(folder: Path, name: str, data: bytes) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_go_refuses_an_altered_log(reader: Path, log: Log, tmp_path: Path) -> None:
     whole = log.folder.parent
     other = verifier_key(ORIGIN, PrivateKey.generate("other").public)

@@ -86,6 +86,7 @@ def other_place(database_place: str) -> Iterator[str]:
         connection.execute(text(f"DROP SCHEMA {schema} CASCADE"))
 
 
+@pytest.mark.slow
 def test_a_service_is_put_back_whole_on_either_kind_of_database(
     catalogued: TestService, other_place: str, music: Path, tmp_path: Path
 ) -> None:
@@ -256,6 +257,7 @@ def killed(at: str, *words: str | Path) -> None:
     assert done.returncode == -signal.SIGKILL
 
 
+@pytest.mark.slow
 def test_a_backup_or_restoration_that_was_killed_is_none(sqlite_catalogued: TestService, tmp_path: Path) -> None:
     feed(sqlite_catalogued.server)
     place = place_options(sqlite_catalogued.server)
