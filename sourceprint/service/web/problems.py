@@ -116,8 +116,8 @@ def add_handlers(app: FastAPI) -> None:
     async def of_http(request: Request, error: HTTPException) -> JSONResponse:
         _, title, detail = status_of(error)
         headers = dict(error.headers or {})
-        if error.status_code == 405:  # the framework names the methods of the first route alone
-            headers["Allow"] = ", ".join(sorted(_methods(request)))
+        if error.status_code == 405 and (methods := _methods(request)):  # the framework names those of one route alone
+            headers["Allow"] = ", ".join(sorted(methods))
         return problem(request, error.status_code, title, detail, headers)
 
     @app.exception_handler(RequestValidationError)
