@@ -49,6 +49,7 @@ def create_app(server: Server) -> FastAPI:
         docs_url=None,  # their pages load programs from elsewhere
         redoc_url=None,
         openapi_url="/openapi.json",
+        redirect_slashes=False,  # their target is made of the header Host, which anybody can forge
     )
     app.state.server = server
     add_handlers(app)

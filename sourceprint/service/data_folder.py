@@ -172,10 +172,23 @@ class DataFolder:
         return self.root / "log"
 
     def checkpoint(self) -> bytes | None:
-        """Return the newest signed checkpoint of the log; None before its first entry."""
+        """Return the newest signed checkpoint of the log; None before its first entry.
+
+        Raises
+        ------
+        VerificationError
+            If the file is no checkpoint.
+        LogError
+            If it cannot be read.
+        """
         if not (self.log / CHECKPOINT_NAME).exists():
             return None
-        return LogReader(self.log).checkpoint()
+        return LogReader(self.log).view()[0].to_bytes()
+
+    def without_places(self, text: str) -> str:
+        """Return a message for callers, without the places of this folder: they are for the operator."""
+        root = re.escape(str(self.root))
+        return re.sub(rf"{root}/(?:organisations/[^/\s]+/|uploads/(?:document-[^/\s]+/)?)?", "", text)
 
     @property
     def log_key(self) -> Path:

@@ -66,6 +66,7 @@ def import_rights(
     columns: ColumnMap | None = None,
     sheet: str | None = None,
     correct: str = "",
+    called: str = "",
     now: datetime | None = None,
     tell: Callable[[str], None] | None = None,
 ) -> ImportReport:
@@ -86,6 +87,8 @@ def import_rights(
     correct : str
         Reason for a change to terms under which statements were issued; kept with the revision. With "", such terms
         change only by amendments.
+    called : str
+        Name of the source that is kept with the revision; by default the paths.
     tell : callable, optional
         Called with each sentence about the columns taken from a spreadsheet, before anything is imported.
 
@@ -108,6 +111,7 @@ def import_rights(
         raise RightsError(f"shares {shares!r:.40}: write percent or fraction")
     given = columns or ColumnMap()
     sources = find_sources(paths, given, sheet=sheet)
+    name = called or sources.name
     with Staging() as staging:
         rows, taken = _read(staging, sources, shares, given, sheet)
         if tell is not None:
@@ -118,7 +122,7 @@ def import_rights(
         applied: dict[str, Applied] = {}
         revision = None
         try:
-            source = f"{sources.name} (correction: {correct})" if correct else sources.name
+            source = f"{name} (correction: {correct})" if correct else name
             with database.changing(source=source, digest=sources.digest, by=by, now=now) as change:
                 resolve_links(staging, change.connection)
                 resolve_circles(staging, change.connection)
@@ -133,7 +137,7 @@ def import_rights(
         except _DryRunError:
             pass
         report = ImportReport(
-            source=sources.name,
+            source=name,
             digest=sources.digest,
             imported=bool(applied) and not dry_run,
             dry_run=dry_run,

@@ -51,7 +51,7 @@ class ConsoleRoute(APIRoute):
                     raise
                 if isinstance(error, Refused) and error.status_code == 401:
                     return RedirectResponse(f"/console/sign-in?next={request.url.path}", 303)
-                status, title, detail = status_of(error)
+                status, title, detail = status_of(request, error)
                 return page("refused.html", status=status, code=status, title_=title, detail=detail)
 
         return handler

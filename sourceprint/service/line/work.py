@@ -6,6 +6,7 @@ index; audio that cannot be searched is an outcome like any other.
 """
 
 import json
+import logging
 import tempfile
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
@@ -15,7 +16,14 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from fingerprint.errors import CatalogueError, IndexMissingError, SourceprintError, printable
+from fingerprint.errors import (
+    CatalogueError,
+    IndexMissingError,
+    LogError,
+    SourceprintError,
+    VerificationError,
+    printable,
+)
 from index.search.match import SearchOptions
 from index.storage.snapshot import Snapshot
 from sourceprint.catalogue.additions import Addition, AdditionOutcome
@@ -42,6 +50,7 @@ from sourceprint.service.store.outbox import note_event
 
 __all__ = ["Workshop"]
 
+_LOG = logging.getLogger("sourceprint.service")
 _OPEN_INDEXES = 4
 
 
@@ -107,7 +116,7 @@ class Workshop:
                 []
                 if traces is None
                 else make_evidence(
-                    arguments.evidence, row, traces, path, keys=owner.keys, checkpoint=self.folder.checkpoint()
+                    arguments.evidence, row, traces, path, keys=owner.keys, checkpoint=self._checkpoint()
                 )
             )
         facts: dict[str, Any] = {"track": scan.sha256, "index": scan.searched.digest, "status": scan.status}
@@ -137,7 +146,7 @@ class Workshop:
                     traces,
                     path,
                     keys=own.keys,
-                    checkpoint=self.folder.checkpoint(),
+                    checkpoint=self._checkpoint(),
                     given=given,
                 )
         name = f"{arguments.policy}.toml" if arguments.policy else ""
@@ -211,6 +220,14 @@ class Workshop:
         ending = ".spf" if url.lower().endswith(".spf") else ""
         return self.folder.uploads / f"object-{job.id}-{job.token}{ending}"
 
+    def _checkpoint(self) -> bytes | None:
+        """Return the newest checkpoint of the log; None where it is damaged, which the outcome of a job survives."""
+        try:
+            return self.folder.checkpoint()
+        except (VerificationError, LogError) as error:
+            _LOG.error("the log has no checkpoint to hand on: %s", error)
+            return None
+
     def _open(self, owner: OrganisationFolder, options: SearchOptions) -> Snapshot:
         """Open the index of an organisation, or its changes since it was opened last."""
         if not owner.index.exists():
@@ -227,8 +244,10 @@ class Workshop:
         """Write an outcome, with its entry in the log and its webhooks; False where the claim is not the latest."""
         for fetched in self.folder.uploads.glob(f"object-{held.job.id}-{held.job.token}*"):
             fetched.unlink(missing_ok=True)
-        job, at, checkpoint = held.job, self.database.now(), self.folder.checkpoint()
+        job, at, checkpoint = held.job, self.database.now(), self._checkpoint()
         text = json.dumps(outcome.document, ensure_ascii=False)
+        if outcome.state == FAILED or job.kind == ADDITION:  # with a message of the index or the disk
+            text = self.folder.without_places(text)
         kept = {"result": text} if outcome.state == DONE else {"error": text}
         with self.database.writing() as connection:
             if not finish(connection, held, outcome.state, at=at, **kept):

@@ -112,7 +112,7 @@ class RecordingChange(Body):
     )
 
 
-@router.get("", responses=responses(400, 401, 403, 422, 429))
+@router.get("", responses=responses())
 def get_catalogue(caller: _Reader) -> CatalogueView:
     """Get the number of recordings and the digest of the catalogue."""
     opened = caller.server.catalogue(caller.organisation)
@@ -125,7 +125,7 @@ def get_catalogue(caller: _Reader) -> CatalogueView:
     "/additions",
     status_code=202,
     openapi_extra=AUDIO_BODY,
-    responses=responses(400, 401, 403, 408, 409, 413, 422, 429, 507),
+    responses=responses(408, 409, 413, 507),
 )
 async def add_recording(
     request: Request,
@@ -163,7 +163,7 @@ async def add_recording(
     return added
 
 
-@router.post("/additions/batch", status_code=202, responses=responses(400, 401, 403, 413, 422, 429))
+@router.post("/additions/batch", status_code=202, responses=responses(404, 413))
 def add_named_recordings(caller: _Writer, batch: AdditionBatch) -> AdditionIds:
     """Add or replace recordings whose audio lies where the server may read it."""
     rows = []
@@ -186,19 +186,19 @@ def add_named_recordings(caller: _Writer, batch: AdditionBatch) -> AdditionIds:
     return AdditionIds(ids=ids)
 
 
-@router.get("/additions", responses=responses(400, 401, 403, 422, 429))
+@router.get("/additions", responses=responses())
 def list_additions(caller: _Writer, query: Annotated[JobsQuery, Query()]) -> JobsPage:
     """List additions in the order in which they were submitted."""
     return jobs_page(caller, ADDITION, query)
 
 
-@router.get("/additions/{addition_id}", responses=responses(400, 401, 403, 404, 422, 429))
+@router.get("/additions/{addition_id}", responses=responses(404))
 def get_addition(caller: _Writer, addition_id: str) -> JobView:
     """Get an addition, with its outcome once it is done."""
     return job_view(find_own(caller, addition_id, ADDITION))
 
 
-@router.get("/recordings", responses=responses(400, 401, 403, 422, 429))
+@router.get("/recordings", responses=responses())
 def list_recordings(
     caller: _Reader,
     q: Annotated[str, Query(max_length=200, description="Only with this in id, title, artists or ISRC")] = "",
@@ -221,13 +221,13 @@ def list_recordings(
     )
 
 
-@router.get("/recordings/{recording_id:path}", responses=responses(400, 401, 403, 404, 422, 429))
+@router.get("/recordings/{recording_id:path}", responses=responses(404))
 def get_recording(caller: _Reader, recording_id: str) -> dict[str, Any]:
     """Get one recording, by its id or one that it had before."""
     return recording_to_json(_recording(caller, recording_id))
 
 
-@router.patch("/recordings/{recording_id:path}", responses=responses(400, 401, 403, 404, 409, 413, 422, 429))
+@router.patch("/recordings/{recording_id:path}", responses=responses(404, 409, 413))
 def change_recording(caller: _Writer, recording_id: str, change: RecordingChange) -> dict[str, Any]:
     """Correct words, give or take tags, exclude ranges of one recording."""
     found, store = _recording(caller, recording_id), _store(caller)
@@ -247,9 +247,7 @@ def change_recording(caller: _Writer, recording_id: str, change: RecordingChange
     return recording_to_json(_recording(caller, found.id))
 
 
-@router.delete(
-    "/recordings/{recording_id:path}", status_code=204, responses=responses(400, 401, 403, 404, 409, 422, 429)
-)
+@router.delete("/recordings/{recording_id:path}", status_code=204, responses=responses(404, 409))
 def remove_recording(caller: _Writer, recording_id: str) -> None:
     """Remove a recording: it is found no more; results that name it stay."""
     found = _recording(caller, recording_id)

@@ -49,7 +49,7 @@ class CheckQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    name: str = Field("audio", min_length=1, max_length=1_000, pattern=r"^[^\x00]*$", description="Name of the track")
+    name: Line = Field("audio", min_length=1, max_length=1_000, description="Name of the track")
     reference: Line = Field("", max_length=200, description="Your own id, echoed")
     policy: PolicyName | None = Field(None, description="Name of a release policy; by default the one that ships")
     day: Day | None = Field(None, description="Of the release, on which licences must hold; by default today, UTC")
@@ -63,7 +63,7 @@ class CheckQuery(BaseModel):
     "",
     status_code=200,
     openapi_extra=AUDIO_BODY,
-    responses=responses(400, 401, 403, 404, 408, 409, 413, 422, 429, 507)
+    responses=responses(404, 408, 409, 413, 507)
     | {202: {"model": JobView, "description": "Not done in time: ask for the check again with its id"}},
 )
 async def submit_check(
@@ -108,13 +108,13 @@ async def submit_check(
     return job_view(found)
 
 
-@router.get("", responses=responses(400, 401, 403, 422, 429))
+@router.get("", responses=responses())
 def list_checks(caller: _Checker, query: Annotated[JobsQuery, Query()]) -> JobsPage:
     """List checks in the order in which they were submitted, without their reports."""
     return jobs_page(caller, CHECK, query)
 
 
-@router.get("/{check_id}", responses=responses(400, 401, 403, 404, 422, 429))
+@router.get("/{check_id}", responses=responses(404))
 def get_check(caller: _Checker, check_id: str) -> JobView:
     """Get a check, with its report once it is done."""
     return job_view(find_own(caller, check_id, CHECK))
@@ -126,7 +126,7 @@ def get_evidence(caller: _Checker, check_id: str, evidence: EvidenceKind) -> Res
     return send_evidence(caller, check_id, CHECK, evidence)
 
 
-@router.delete("/{check_id}", status_code=204, responses=responses(400, 401, 403, 404, 409, 422, 429))
+@router.delete("/{check_id}", status_code=204, responses=responses(404, 409))
 def erase_check(caller: _Checker, check_id: str) -> None:
     """Erase audio, report and evidence of a check for good; that it was erased stays in the log."""
     erase_job(caller, check_id, CHECK)

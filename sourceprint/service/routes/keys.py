@@ -57,7 +57,7 @@ class NewKey(KeyView):
     key: str
 
 
-@router.post("", status_code=201, responses=responses(400, 401, 403, 413, 422, 429))
+@router.post("", status_code=201, responses=responses(413))
 def create_key(caller: _Admin, wanted: KeyRequest) -> NewKey:
     """Make a key; its text is shown this once, as only a digest of it is kept."""
     database = caller.server.database
@@ -69,14 +69,14 @@ def create_key(caller: _Admin, wanted: KeyRequest) -> NewKey:
     return NewKey(**_view(made).model_dump(), key=text)
 
 
-@router.get("", responses=responses(400, 401, 403, 422, 429))
+@router.get("", responses=responses())
 def get_keys(caller: _Admin) -> list[KeyView]:
     """List the keys of the organisation."""
     with caller.server.database.reading() as connection:
         return [_view(one) for one in list_keys(connection, caller.organisation)]
 
 
-@router.post("/{key_id}/rotation", status_code=201, responses=responses(400, 401, 403, 404, 413, 422, 429))
+@router.post("/{key_id}/rotation", status_code=201, responses=responses(404, 413))
 def create_successor(caller: _Admin, key_id: str, wanted: Rotation) -> NewKey:
     """Make the successor of a key; the old one expires after the overlap."""
     database = caller.server.database
@@ -88,7 +88,7 @@ def create_successor(caller: _Admin, key_id: str, wanted: Rotation) -> NewKey:
     return NewKey(**_view(made).model_dump(), key=text)
 
 
-@router.delete("/{key_id}", status_code=204, responses=responses(400, 401, 403, 404, 409, 422, 429))
+@router.delete("/{key_id}", status_code=204, responses=responses(404, 409))
 def end_key(caller: _Admin, key_id: str) -> None:
     """Revoke a key; not the one that is used for it."""
     database = caller.server.database

@@ -7,7 +7,7 @@ from pydantic import BaseModel
 from fingerprint.errors import SourceprintError
 from sourceprint.service.line.jobs import queue_length
 from sourceprint.service.web.caller import Serving
-from sourceprint.service.web.problems import Refused, responses
+from sourceprint.service.web.problems import Refused, described
 
 __all__ = ["router"]
 
@@ -26,7 +26,7 @@ def health() -> Health:
     return Health(status="ok")
 
 
-@router.get("/ready", responses=responses(503))
+@router.get("/ready", responses=described(503))
 def ready(server: Serving) -> Health:
     """Say whether requests can be served: the database answers, and the data folder can be written to."""
     try:

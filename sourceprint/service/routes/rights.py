@@ -23,9 +23,7 @@ router = APIRouter(prefix="/v1/rights", tags=["rights"])
 _Rights = Annotated[Caller, needs(KeyScope.RIGHTS)]
 
 
-@router.post(
-    "/imports", openapi_extra=DOCUMENT_BODY, responses=responses(400, 401, 403, 408, 409, 413, 422, 429, 503, 507)
-)
+@router.post("/imports", openapi_extra=DOCUMENT_BODY, responses=responses(408, 409, 413, 507))
 async def import_document(
     request: Request,
     caller: _Rights,
@@ -59,7 +57,7 @@ async def import_document(
         return await to_thread.run_sync(bring_in)
 
 
-@router.get("/{key:path}", responses=responses(400, 401, 403, 404, 422, 429, 503))
+@router.get("/{key:path}", responses=responses(404))
 def show_rights(caller: _Rights, key: str) -> dict[str, Any]:
     """Show the records of an id, ISRC or ISWC, as `rights show --json` does."""
     with caller.server.folder.organisation(caller.organisation).rights().reading() as connection:

@@ -1,5 +1,6 @@
 """Scans: submit audio or name files of the server, ask for their state, fetch results, erase."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -8,7 +9,7 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import Response as RawResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from fingerprint.errors import ParameterError
+from fingerprint.errors import ParameterError, printable
 from index.search.match import DEFAULT_FALSE_PER_1000H
 from sourceprint.folders.listing import Folders
 from sourceprint.inputs import collect
@@ -67,7 +68,7 @@ class ScanSettings(BaseModel):
     def arguments(self, name: str, *, path: str = "", evidence: tuple[str, ...] = ()) -> ScanArguments:
         """Return them as arguments of a job; ParameterError if one is out of range."""
         arguments = ScanArguments(
-            name=name,
+            name=printable(name),  # that of a file may hold anything
             path=path,
             evidence=evidence,
             thorough=self.thorough,
@@ -82,7 +83,7 @@ class ScanSettings(BaseModel):
 class ScanQuery(ScanSettings):
     """Parameters of one scan."""
 
-    name: str = Field("audio", min_length=1, max_length=1_000, pattern=r"^[^\x00]*$", description="Name of the track")
+    name: Line = Field("audio", min_length=1, max_length=1_000, description="Name of the track")
     reference: Line = Field("", max_length=200, description="Your own id, echoed")
 
 
@@ -92,7 +93,7 @@ class NamedFile(Body):
     path: str = Field(
         min_length=1, max_length=4_096, description="In a folder, or below a prefix s3://..., that the server may read"
     )
-    name: str = Field(default="", max_length=1_000, description="Name of the track; by default the path")
+    name: Line = Field(default="", max_length=1_000, description="Name of the track; by default the path")
     reference: Line = Field(default="", max_length=200)
 
 
@@ -115,9 +116,7 @@ class BatchView(BaseModel):
     refused: list[dict[str, str]] = Field(description="Files of a folder that may be audio and cannot be used")
 
 
-@router.post(
-    "", status_code=202, openapi_extra=AUDIO_BODY, responses=responses(400, 401, 403, 408, 409, 413, 422, 429, 507)
-)
+@router.post("", status_code=202, openapi_extra=AUDIO_BODY, responses=responses(408, 409, 413, 507))
 async def submit_scan(
     request: Request,
     response: Response,
@@ -153,7 +152,7 @@ async def submit_scan(
     return job_view(added)
 
 
-@router.post("/batch", status_code=202, responses=responses(400, 401, 403, 409, 413, 422, 429))
+@router.post("/batch", status_code=202, responses=responses(404, 409, 413))
 def submit_batch(
     caller: _Scanner, batch: FilesBatch | FolderBatch, idempotency_key: IdempotencyKey = None
 ) -> BatchView:
@@ -193,19 +192,19 @@ def submit_batch(
     return BatchView(ids=ids, refused=refused)
 
 
-@router.get("", responses=responses(400, 401, 403, 422, 429))
+@router.get("", responses=responses())
 def list_scans(caller: _Scanner, query: Annotated[JobsQuery, Query()]) -> JobsPage:
     """List scans in the order in which they were submitted, without their results."""
     return jobs_page(caller, SCAN, query)
 
 
-@router.get("/{scan_id}", responses=responses(400, 401, 403, 404, 422, 429))
+@router.get("/{scan_id}", responses=responses(404))
 def get_scan(caller: _Scanner, scan_id: str) -> JobView:
     """Get a scan, with its result once it is done."""
     return job_view(find_own(caller, scan_id, SCAN))
 
 
-@router.get("/{scan_id}/result", responses=responses(400, 401, 403, 404, 409, 422, 429), response_class=RawResponse)
+@router.get("/{scan_id}/result", responses=responses(404, 409), response_class=RawResponse)
 def get_result(caller: _Scanner, scan_id: str) -> Response:
     """Get the result alone: the row that the command `scan` writes, as application/json."""
     found = find_own(caller, scan_id, SCAN)
@@ -221,24 +220,35 @@ def get_evidence(caller: _Scanner, scan_id: str, evidence: EvidenceKind) -> Resp
     return send_evidence(caller, scan_id, SCAN, evidence)
 
 
-@router.delete("/{scan_id}", status_code=204, responses=responses(400, 401, 403, 404, 409, 422, 429))
+@router.delete("/{scan_id}", status_code=204, responses=responses(404, 409))
 def erase_scan(caller: _Scanner, scan_id: str) -> None:
     """Erase audio, result and evidence of a scan for good; that it was erased stays in the log."""
     erase_job(caller, scan_id, SCAN)
 
 
 def readable_source(caller: Caller, named: str) -> str:
-    """Return a path or the URL of an object that the server may read; 422 if it is elsewhere."""
+    """Return the path of a file, or the URL of an object, that the server may read.
+
+    Raises
+    ------
+    Refused
+        403 if a path is elsewhere, 404 if it leads to no regular file.
+    ParameterError
+        If an object is elsewhere.
+    """
     if is_object(named):
         return checked_object(named, caller.server.settings.objects)
-    return str(readable_path(caller, named))
+    path = readable_path(caller, named)
+    if not os.path.isfile(path):  # no folder, device or pipe, which a worker would wait for
+        raise Refused(404, "not found", f"path {named!r:.200}: is no regular file; name one that is there")
+    return str(path)
 
 
 def readable_path(caller: Caller, named: str) -> Path:
     """Return a path that the server may read; 403 if it is elsewhere, or leads there by a link."""
     path = Path(named)
     if "\0" not in named and path.is_absolute():
-        real = path.resolve()
+        real = Path(os.path.realpath(path))  # `resolve` raises where links lead in a circle
         if any(real.is_relative_to(root.resolve()) for root in caller.server.settings.readable):
             return path
     detail = f"path {named!r:.200}: is in no folder that this server may read; see its option --readable"

@@ -67,7 +67,7 @@ class Resolution(DecisionRequest):
     recording: str = Field(min_length=1, max_length=512)
 
 
-@router.post("/attributions", responses=responses(400, 401, 403, 404, 409, 413, 422, 429, 503))
+@router.post("/attributions", responses=responses(404, 409, 413))
 def attribute(caller: _Decider, wanted: Attribution) -> dict[str, Any]:
     """Turn the results of scans into uses; the report is that of `sourceprint attribute --json`."""
     own = caller.server.folder.organisation(caller.organisation)
@@ -90,7 +90,7 @@ def attribute(caller: _Decider, wanted: Attribution) -> dict[str, Any]:
     return {**report_to_json(report), "dry_run": wanted.dry_run, **changes}
 
 
-@router.get("/uses", responses=responses(400, 401, 403, 404, 422, 429, 503))
+@router.get("/uses", responses=responses(404))
 def get_uses(
     caller: _Decider,
     licensee: _Licensee,
@@ -105,7 +105,7 @@ def get_uses(
     return [judged_use_to_json(use, outcomes) for use, outcomes in found]
 
 
-@router.post("/uses/decisions", responses=responses(400, 401, 403, 404, 409, 413, 422, 429, 503))
+@router.post("/uses/decisions", responses=responses(404, 409, 413))
 def decide(caller: _Decider, wanted: DecisionRequest | Resolution) -> list[dict[str, Any]]:
     """Decide on uses: claimed, disputed, resolved or withdrawn; nothing is overwritten."""
     database = caller.server.folder.organisation(caller.organisation).rights()
@@ -114,7 +114,7 @@ def decide(caller: _Decider, wanted: DecisionRequest | Resolution) -> list[dict[
     return [change_to_json(one) for one in changed]
 
 
-@router.get("/uses/{use_id}/history", responses=responses(400, 401, 403, 404, 422, 429, 503))
+@router.get("/uses/{use_id}/history", responses=responses(404))
 def get_history(caller: _Decider, use_id: str) -> list[dict[str, Any]]:
     """Show every state that a use has had, by whom and why."""
     with caller.server.folder.organisation(caller.organisation).rights().reading() as connection:
@@ -124,7 +124,7 @@ def get_history(caller: _Decider, use_id: str) -> list[dict[str, Any]]:
 @router.post(
     "/usage",
     openapi_extra=DOCUMENT_BODY,
-    responses=responses(400, 401, 403, 404, 408, 413, 422, 429, 503, 507),
+    responses=responses(404, 408, 413, 507),
 )
 async def enter_usage(
     request: Request,

@@ -59,7 +59,7 @@ class WatchedPage(BaseModel):
     next: int | None = Field(description="Give it as `after` for the next page; null on the last")
 
 
-@router.post("", status_code=201, responses=responses(400, 401, 403, 404, 409, 413, 422, 429))
+@router.post("", status_code=201, responses=responses(404, 409, 413))
 def start_watch(caller: _Scanner, wanted: WatchRequest) -> WatchView:
     """Watch a folder: every file in it that is complete, now and later, becomes a scan, once by path and content."""
     if caller.key is not None and caller.key.budget is not None:
@@ -78,14 +78,14 @@ def start_watch(caller: _Scanner, wanted: WatchRequest) -> WatchView:
     return _view(made)
 
 
-@router.get("", responses=responses(400, 401, 403, 422, 429))
+@router.get("", responses=responses())
 def get_watches(caller: _Scanner) -> list[WatchView]:
     """List the watches of the organisation, also those that were stopped."""
     with caller.server.database.reading() as connection:
         return [_view(one) for one in list_watches(connection, caller.organisation)]
 
 
-@router.get("/{watch_id}/files", responses=responses(400, 401, 403, 404, 422, 429))
+@router.get("/{watch_id}/files", responses=responses(404))
 def get_watched_files(
     caller: _Scanner,
     watch_id: str,
@@ -101,7 +101,7 @@ def get_watched_files(
     return WatchedPage(items=items, next=found[limit - 1].sequence if len(found) > limit else None)
 
 
-@router.delete("/{watch_id}", status_code=204, responses=responses(400, 401, 403, 404, 422, 429))
+@router.delete("/{watch_id}", status_code=204, responses=responses(404))
 def end_watch(caller: _Scanner, watch_id: str) -> None:
     """Take no more files of a folder; its scans stay."""
     with caller.server.database.writing() as connection:

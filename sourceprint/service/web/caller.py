@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Annotated
+from urllib.parse import unquote
 
 from fastapi import Depends, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer, SecurityScopes
@@ -35,7 +36,8 @@ _bearer = HTTPBearer(auto_error=False, description="A key of the API: `Authoriza
 BUDGET_SPENT = "budget spent"
 """The title of a refusal for want of budget."""
 
-_KEY_IN_URL = re.compile(r"sp_[0-9a-f]{12}_")
+_KEY_IN_URL = re.compile(r"sp_[0-9a-f]{12}_", re.IGNORECASE)
+_MOST_DECODINGS = 3  # a URL may be encoded again by every program on its way
 _MOST_LOGGED_REFUSALS = 60  # in a minute and for each address: a flood must not fill the log
 
 
@@ -114,9 +116,12 @@ def authenticate(
 ) -> Caller:
     """Return the caller; 401, 403 or 429 if there is none who may do this."""
     challenge = {"WWW-Authenticate": f'Bearer scope="{scopes.scope_str}"'}
-    if _KEY_IN_URL.search(str(request.url)):
+    if _names_key(str(request.url)):
         _log_refusal(server, request, "key in URL", "")
         raise Refused(403, "key in URL", "a key in a URL stands in logs: revoke it, and send keys as a header only")
+    if len(request.headers.getlist("authorization")) > 1:
+        _log_refusal(server, request, "two keys", "")
+        raise Refused(400, "two keys", "Authorization: is there more than once; send one key")
     if sent is None and (person := signed_in(request, server)) is not None:
         return _caller_in_person(scopes, request, server, person)
     if sent is None:
@@ -164,6 +169,14 @@ def needs(*scopes: KeyScope) -> object:
     >>> caller: Annotated[Caller, needs(KeyScope.SCAN)]  # doctest: +SKIP
     """
     return Security(authenticate, scopes=list(scopes))
+
+
+def _names_key(url: str) -> bool:
+    for _ in range(_MOST_DECODINGS):
+        if _KEY_IN_URL.search(url):
+            return True
+        url = unquote(url)
+    return bool(_KEY_IN_URL.search(url))
 
 
 def _log_refusal(server: Server, request: Request, reason: str, claimed: str) -> None:

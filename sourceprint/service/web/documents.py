@@ -9,7 +9,6 @@ from typing import Annotated, Any
 from anyio import to_thread
 from fastapi import Query, Request
 
-from fingerprint.errors import SourceprintError
 from sourceprint.service.web.caller import Caller
 from sourceprint.service.web.shapes import shape
 from sourceprint.service.web.uploads import receive
@@ -38,7 +37,7 @@ _MOST_MB = 200
 
 @asynccontextmanager
 async def document(request: Request, caller: Caller, name: str) -> AsyncIterator[Path]:
-    """Yield the path of a body that is a document; it is gone after the block. Refusals of it name no folder.
+    """Yield the path of a body that is a document; it is gone after the block.
 
     Raises
     ------
@@ -51,10 +50,7 @@ async def document(request: Request, caller: Caller, name: str) -> AsyncIterator
     try:
         path = Path(folder.name) / name
         upload.path.rename(path)
-        try:
-            yield path
-        except SourceprintError as error:
-            raise type(error)(str(error).replace(f"{folder.name}/", "")) from error
+        yield path
     finally:
         upload.discard()
         await to_thread.run_sync(folder.cleanup)

@@ -27,7 +27,7 @@ __all__ = [
 EvidenceKind = Literal["page", "case"]
 EVIDENCE_PATTERN = r"^(|page|case|page,case|case,page)$"
 EVIDENCE_ABOUT = 'Evidence to make while the audio is there: "page", "case" or "page,case"'
-EVIDENCE_ANSWER: dict[int | str, dict[str, Any]] = responses(400, 401, 403, 404, 409, 422, 429) | {
+EVIDENCE_ANSWER: dict[int | str, dict[str, Any]] = responses(404, 409) | {
     200: {
         "description": "The page (one HTML file that loads nothing) or the case (a ZIP file for `sourceprint verify`)",
         "content": {

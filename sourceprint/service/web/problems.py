@@ -18,7 +18,10 @@ from fingerprint.errors import (
     DuplicateRecordingError,
     EvidenceError,
     GrantError,
+    IndexDamagedError,
     IndexLockedError,
+    LogError,
+    OutputError,
     ParameterError,
     RightsDatabaseError,
     RightsError,
@@ -32,7 +35,7 @@ from fingerprint.errors import (
 )
 from sourceprint.faults import fault_of
 
-__all__ = ["PROBLEM_TYPE", "Problem", "Refused", "add_handlers", "problem", "responses", "status_of"]
+__all__ = ["PROBLEM_TYPE", "Problem", "Refused", "add_handlers", "described", "problem", "responses", "status_of"]
 
 _LOG = logging.getLogger("sourceprint.service")
 
@@ -47,14 +50,19 @@ _STATUS: tuple[tuple[type[SourceprintError], int], ...] = (  # the first that fi
     (SignInError, 403),
     (StorageFullError, 507),
     (RightsDatabaseError, 503),
+    (IndexDamagedError, 503),
+    (OutputError, 503),
+    (LogError, 503),
+    (VerificationError, 503),
     (CatalogueError, 409),
     (AudioError, 422),
     (ParameterError, 422),
     (StatementError, 409),
     (RightsError, 422),
     (EvidenceError, 422),
-    (VerificationError, 409),
 )
+_PASSING = (RightsDatabaseError, StorageFullError, IndexLockedError)  # worth another attempt
+_COMMON = (400, 401, 403, 422, 429, 503)  # of every operation that needs a key
 
 
 class Problem(BaseModel):
@@ -86,13 +94,23 @@ def problem(
     request: Request, status: int, title: str, detail: str, headers: Mapping[str, str] | None = None
 ) -> JSONResponse:
     """Return the answer of a refusal."""
-    request_id = getattr(request.state, "request_id", "")
-    content = Problem(type="about:blank", title=title, status=status, detail=detail, request_id=request_id).model_dump()
+    content = Problem(
+        type="about:blank", title=title, status=status, detail=detail, request_id=_request_id(request)
+    ).model_dump()
     return JSONResponse(content, status, dict(headers or {}), media_type=PROBLEM_TYPE)
 
 
+def _request_id(request: Request) -> str:
+    return str(getattr(request.state, "request_id", ""))
+
+
 def responses(*codes: int) -> dict[int | str, dict[str, Any]]:
-    """Return the documentation of refusals that a route may answer with."""
+    """Return the documentation of refusals of a route that needs a key: those of all such routes, and these."""
+    return described(*sorted({*_COMMON, *codes}))
+
+
+def described(*codes: int) -> dict[int | str, dict[str, Any]]:
+    """Return the documentation of refusals."""
     schema = {"$ref": "#/components/schemas/Problem"}
     return {
         code: {"description": HTTPStatus(code).phrase, "model": Problem, "content": {PROBLEM_TYPE: {"schema": schema}}}
@@ -100,13 +118,19 @@ def responses(*codes: int) -> dict[int | str, dict[str, Any]]:
     }
 
 
-def status_of(error: HTTPException | SourceprintError) -> tuple[int, str, str]:
-    """Return the status, the kind in words and the detail of a refusal, of ours or of the framework."""
+def status_of(request: Request, error: HTTPException | SourceprintError) -> tuple[int, str, str]:
+    """Return the status, the kind in words and the detail of a refusal, of ours or of the framework.
+
+    The detail names no place of the server; where it did, or the server is at fault, the log has all of it.
+    """
     if isinstance(error, HTTPException):
         title = error.title if isinstance(error, Refused) else HTTPStatus(error.status_code).phrase
         return error.status_code, title, str(error.detail)
     status = next((status for kind, status in _STATUS if isinstance(error, kind)), 422)
-    return status, type(error).__name__.removesuffix("Error"), str(error)
+    detail = request.app.state.server.folder.without_places(str(error))
+    if status >= 500 or detail != str(error):
+        _LOG.warning("a request was refused: %s", error, extra={"facts": {"request_id": _request_id(request)}})
+    return status, type(error).__name__.removesuffix("Error"), detail
 
 
 def add_handlers(app: FastAPI) -> None:
@@ -114,7 +138,7 @@ def add_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def of_http(request: Request, error: HTTPException) -> JSONResponse:
-        _, title, detail = status_of(error)
+        _, title, detail = status_of(request, error)
         headers = dict(error.headers or {})
         if error.status_code == 405 and (methods := _methods(request)):  # the framework names those of one route alone
             headers["Allow"] = ", ".join(sorted(methods))
@@ -133,8 +157,8 @@ def add_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(SourceprintError)
     async def of_ours(request: Request, error: SourceprintError) -> JSONResponse:
-        status, title, detail = status_of(error)
-        headers = {"Retry-After": "1"} if status in (503, 507) or isinstance(error, IndexLockedError) else {}
+        status, title, detail = status_of(request, error)
+        headers = {"Retry-After": "1"} if isinstance(error, _PASSING) else {}
         return problem(request, status, title, detail, headers)
 
 

@@ -7,6 +7,7 @@ import asyncio
 import hashlib
 import os
 import uuid
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -86,34 +87,40 @@ async def receive(request: Request, folder: Path, *, limit_mb: int, name: str) -
         with disk.refusals(path, OutputError, "cannot be kept", remedy="see to the data folder"):
             descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
             with os.fdopen(descriptor, "wb", buffering=0) as file:
-                stream = request.stream()
-                async with asyncio.timeout(_LONGEST_SECONDS):
-                    while True:
-                        async with asyncio.timeout(_SILENCE_SECONDS):
-                            chunk = await anext(stream, None)
-                        if chunk is None:
-                            break
-                        n_bytes += len(chunk)
-                        if n_bytes > limit_bytes:
-                            raise too_long
-                        block += chunk
-                        if len(block) >= _BLOCK_BYTES:
-                            await to_thread.run_sync(_write, file, bytes(block), digest)
-                            block.clear()
+                async for chunk in _chunks(request):
+                    n_bytes += len(chunk)
+                    if n_bytes > limit_bytes:
+                        raise too_long
+                    block += chunk
+                    if len(block) >= _BLOCK_BYTES:
+                        await to_thread.run_sync(_write, file, bytes(block), digest)
+                        block.clear()
                 await to_thread.run_sync(_write, file, bytes(block), digest)
                 await to_thread.run_sync(os.fsync, file.fileno())
         if not n_bytes:
             raise Refused(422, "empty body", "the body is empty; send the bytes of an audio file")
-    except TimeoutError:
-        path.unlink(missing_ok=True)
-        raise Refused(408, "too slow", f"nothing came for {_SILENCE_SECONDS:g} s; send the audio again") from None
-    except ClientDisconnect:
-        path.unlink(missing_ok=True)
-        raise Refused(400, "body cut off", "the connection ended before the body did; send the audio again") from None
     except BaseException:
         path.unlink(missing_ok=True)
         raise
     return Upload(path, n_bytes, digest.hexdigest())
+
+
+async def _chunks(request: Request) -> AsyncIterator[bytes]:
+    """Yield a body as it comes; Refused if it is too slow or cut off."""
+    stream, clock = request.stream(), asyncio.get_running_loop().time
+    until = clock() + _LONGEST_SECONDS
+    while True:
+        try:  # here alone: elsewhere a TimeoutError is one of the disk
+            async with asyncio.timeout(min(_SILENCE_SECONDS, until - clock())):
+                chunk = await anext(stream, None)
+        except TimeoutError:
+            limits = f"{_SILENCE_SECONDS:g} s of silence, {_LONGEST_SECONDS:g} s in all"
+            raise Refused(408, "too slow", f"the body took too long (limits: {limits}); send it again") from None
+        except ClientDisconnect:
+            raise Refused(400, "body cut off", "the connection ended before the body did; send it again") from None
+        if chunk is None:
+            return
+        yield chunk
 
 
 def _write(file: Any, data: bytes, digest: Any) -> None:
