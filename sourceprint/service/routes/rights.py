@@ -50,7 +50,14 @@ async def import_document(
             waits = name.endswith(".toml") and not dry_run
             with second_person(caller, "licence", asked, approval) if waits else nullcontext(caller.actor) as by:
                 done = import_rights(
-                    database, [path], by=by, partial=partial, shares=shares, dry_run=dry_run, correct=correct.strip()
+                    database,
+                    [path],
+                    by=by,
+                    partial=partial,
+                    shares=shares,
+                    dry_run=dry_run,
+                    correct=correct.strip(),
+                    called=name,
                 )
             return import_report_to_json(done)
 

@@ -286,7 +286,7 @@ def test_a_damaged_checkpoint_stops_no_work_and_no_draft(catalogued: TestService
         assert client.get(scan).json()["state"] == "done"
         period = {"licensee": "P", "period": "2026-Q3"}
         draft = client.post("/v1/statements", json=period | {"draft": True}, headers=JSON)
-        assert (draft.status_code, draft.json()["title"]) == (409, "Statement")  # there is no licence
+        assert (draft.status_code, draft.json()["title"]) == (404, "UnknownRights")  # of party P
         for answer in (client.post("/v1/statements", json=period, headers=JSON), client.get("/v1/log/checkpoint")):
             assert (answer.status_code, answer.json()["title"]) == (503, "Verification")
             assert answer.json()["detail"].startswith("log/checkpoint: no checkpoint")
