@@ -251,6 +251,7 @@ class Workshop:
         kept = {"result": text} if outcome.state == DONE else {"error": text}
         with self.database.writing() as connection:
             if not finish(connection, held, outcome.state, at=at, **kept):
+                _LOG.warning("%s %s: an outcome that came after its lease had ended was refused", job.kind, job.id)
                 return False
             keep_evidence(connection, job.id, outcome.evidence)
             event = f"{job.kind}.{outcome.state}"

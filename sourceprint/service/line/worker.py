@@ -10,6 +10,7 @@ import signal
 import time
 
 from sourceprint.service.data_folder import DataFolder
+from sourceprint.service.json_logs import log_as_json
 from sourceprint.service.line.jobs import claim
 from sourceprint.service.line.work import Workshop
 from sourceprint.service.settings import Settings
@@ -46,6 +47,7 @@ def run_worker(settings: Settings, owner: str, minder: int) -> None:
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which asks
+    log_as_json()
     folder = DataFolder.open(settings)
     database = ServiceDatabase.open(folder.database_place)
     warm_up()

@@ -1,0 +1,191 @@
+"""A service whose processes are killed: no job lost, none done twice, and the log without a hole.
+
+    python -m benchmarks.service_kills --database postgresql://localhost/test     100 kills on SQLite, 100 on PostgreSQL
+    python -m benchmarks.service_kills --quick                                    five on SQLite
+
+Needs no music. The chain of kills is in `benchmarks.service_kill_chain`, its requests in `service_kill_work`, and
+everything that is compared in `service_kill_checks`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import sys
+import tempfile
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from benchmarks.part import MEASURED, Figure, Job, Part, Picture, Report, Table, new_report, run_command
+from benchmarks.service_kill_chain import VICTIMS, Chain, run_chain
+from benchmarks.service_kill_work import make_music
+from benchmarks.service_processes import schema_of_its_own
+
+__all__ = ["PART", "Sizes", "main", "measure"]
+
+ABOUT = """\
+A server with two workers, started by `sourceprint serve`, gets scans by upload and by batch, checks, and additions to
+the catalogue of another organisation; rights are changed beside it, and a receiver of webhooks refuses one message in
+four once. In each round a worker, the server or all processes are ended by SIGKILL, after a random time or at a random
+operation: a commit, a file that is created, renamed, flushed or deleted. Clients repeat a request with its
+`Idempotency-Key` until it is answered. Between kills workers are stopped in the middle of a job until another worker
+has done it, and go on then: their outcomes must be refused. Where all processes were killed, leases are ended by
+setting back their times, as after a minute. In the end each request must have its jobs, each job one outcome, in the
+log too; each result must be that of `sourceprint scan` or `check` (ids and times aside), the catalogue must have each
+recording once and verify, the log must verify against every checkpoint that was kept meanwhile and be the outbox entry
+by entry, changes of rights must be in it once, and each webhook must have come, always with one id. Uploads that were
+left behind must be deleted by the housekeeper.
+"""
+
+WANTED_KILLS: Final = 100.0
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """How much is done on each database: kills, and outcomes that come late."""
+
+    kills: int
+    late: int
+
+
+FULL: Final = Sizes(kills=100, late=6)
+QUICK: Final = Sizes(kills=5, late=1)
+
+
+def measure(job: Job) -> Report:
+    """Return counts and failures for each database.
+
+    Raises
+    ------
+    ParameterError
+        If the database that is named cannot be used, or a server does not start.
+    """
+    sizes = QUICK if job.quick else FULL
+    databases = {"SQLite": ""} | ({"PostgreSQL": job.options["database"]} if job.options.get("database") else {})
+    minutes = float(job.options.get("minutes", 180.0))
+    job.cache.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="service-kills-", dir=job.cache) as name, ExitStack() as stack:
+        music = make_music(Path(name) / "music")
+        places = {kind: stack.enter_context(schema_of_its_own(url)) if url else "" for kind, url in databases.items()}
+        pool = stack.enter_context(ThreadPoolExecutor(max(1, job.jobs)))
+        running = {
+            kind: pool.submit(
+                run_chain, Chain(job.seed, sizes.kills, sizes.late, minutes, place), music, Path(name) / kind
+            )
+            for kind, place in places.items()
+        }
+        chains = {kind: future.result() for kind, future in running.items()}
+    return new_report("service_kills", job) | {"chains": chains}
+
+
+def figures(report: Report) -> list[Figure]:
+    """Return the figures that are compared between versions."""
+    made = []
+    for kind, chain in report["chains"].items():
+        compared = chain["compared"]
+        jobs = compared["scans"] + compared["checks"] + compared["additions"]
+        made += [
+            Figure(
+                f"processes of a service killed, {kind}",
+                float(chain["kills"]),
+                "",
+                detail=f"{jobs} jobs, {compared['tried again']} tried again",
+                target=None if report["settings"]["quick"] else WANTED_KILLS,
+                headline=True,
+            ),
+            Figure(
+                f"jobs, rows, entries and webhooks lost, doubled or altered, {kind}",
+                float(len(chain["failures"])),
+                "",
+                "lower",
+                f"{compared['log entries']} entries, {compared['webhooks']} webhooks",
+                0.0,
+                headline=True,
+            ),
+            Figure(
+                f"outcomes after the end of a lease that were not refused, {kind}",
+                float(chain["late"] - min(chain["late"], chain["late_refused"])),
+                "",
+                "lower",
+                f"n={chain['late']}",
+                0.0,
+                headline=True,
+            ),
+        ]
+    return made
+
+
+def tables(report: Report) -> list[Table]:
+    """Return the tables."""
+    chains: dict[str, dict[str, Any]] = report["chains"]
+    header = ("", *chains)
+
+    def counted(field: str, names: list[str]) -> list[tuple[str, ...]]:
+        return [(name, *(str(chain[field].get(name, 0)) for chain in chains.values())) for name in names]
+
+    def names_in(field: str) -> list[str]:
+        total = Counter[str]()
+        for chain in chains.values():
+            total.update(chain[field])
+        return [name for name, _ in sorted(total.items(), key=lambda pair: (-pair[1], pair[0]))]
+
+    more = {
+        "requests repeated without an answer": "repeats",
+        "outcomes that came after the end of a lease": "late",
+        "of them refused": "late_refused",
+        "jobs that waited for the end of a lease": "silent",
+    }
+    made = [
+        Table("Killed", ("process", *chains), counted("victims", list(VICTIMS))),
+        Table("Operation under way", header, counted("points", names_in("points"))),
+        Table(
+            "In hand at a kill",
+            header,
+            counted("in_hand", names_in("in_hand")),
+            "Several may be true of one kill. Read before a kill at a random time, and just after one at an operation.",
+        ),
+        Table(
+            "Compared",
+            header,
+            [
+                *counted("compared", list(dict.fromkeys(name for one in chains.values() for name in one["compared"]))),
+                *((words, *(str(chain[field]) for chain in chains.values())) for words, field in more.items()),
+                ("failures", *(str(len(chain["failures"])) for chain in chains.values())),
+            ],
+        ),
+    ]
+    failures = [(kind, text) for kind, chain in chains.items() for text in chain["failures"][:20]]
+    return [*made, Table("Failures", ("database", "failure"), failures)] if failures else made
+
+
+def pictures(report: Report, folder: Path) -> list[Picture]:
+    """Return no pictures: counts of nothing need none."""
+    return []
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--database", default="", help="URL of a PostgreSQL database, for a schema of its own")
+    parser.add_argument("--minutes", type=float, default=180.0, help="end before the last kill after so long (180)")
+
+
+PART: Final = Part(
+    name="service_kills",
+    title="A service that is killed",
+    question="Does the service lose, double or alter anything when its processes are killed with jobs in hand?",
+    about=ABOUT,
+    measure=measure,
+    tables=tables,
+    figures=figures,
+    pictures=pictures,
+    add_options=_add_options,
+    code=(*MEASURED, "sourceprint"),
+)
+
+main = functools.partial(run_command, PART)
+
+if __name__ == "__main__":
+    sys.exit(main())
