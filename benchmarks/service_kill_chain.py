@@ -50,6 +50,7 @@ _WORKERS: Final = 2
 _LATE: Final = "came after its lease had ended was refused"
 _PATIENCE_SECONDS: Final = 300.0
 _SILENCE_SECONDS: Final = 45.0  # after which leases are taken for those of dead workers
+_STILL_SECONDS: Final = 4.0
 _ROUNDS_PER_KILL: Final = 4
 
 
@@ -152,7 +153,8 @@ class _Service:
 
     def _has_begun(self) -> bool:
         jobs = self.open_jobs()
-        return any(state == RUNNING for state, _ in jobs) or self._is_hit or bool(self.clients.answered and not jobs)
+        is_over = not jobs and all(one.key in self.clients.answered for one in self.asked)
+        return any(state == RUNNING for state, _ in jobs) or self._is_hit or is_over
 
     @property
     def _is_hit(self) -> bool:
@@ -261,11 +263,9 @@ class _Service:
         return []
 
     def _is_still(self) -> bool:
-        """Whether nothing but the job of the stopped worker is open."""
+        """Whether nothing changed for some seconds: the other worker has done all but the job of the stopped one."""
         jobs = self.open_jobs()
-        if sum(jobs.values()) > 1 and not all(state == RUNNING for state, _ in jobs):
-            return False
-        time.sleep(1.5)
+        time.sleep(_STILL_SECONDS)
         return self.open_jobs() == jobs
 
     def _n_late(self) -> int:
@@ -306,8 +306,9 @@ def run_chain(chain: Chain, music: Music, folder: Path) -> dict[str, Any]:
                     break
                 service.round(number, VICTIMS[number % 3], aimed=chance.random() < 0.6)
                 print(f"{folder.name}: {service.counts['kills']} kills in {number} rounds", file=sys.stderr)
-                if service.counts["late outcomes"] * chain.kills < chain.late * service.counts["kills"]:
+                if service.counts["late rounds"] * chain.kills < chain.late * service.counts["kills"]:
                     number += 1
+                    service.counts["late rounds"] += 1
                     service.late_outcome(number)
             return _ended(service, receiver)
         finally:

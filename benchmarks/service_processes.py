@@ -93,6 +93,7 @@ class ServerProcess:
         ParameterError
             If it ended before, with its last message.
         """
+        is_new = not (self.data / "log").exists()  # the first key is shown once
         words = ["serve", "--data", str(self.data), "--port", str(self.port), *self.options]
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", **self.settings}
         with open(self.errors, "a", encoding="utf-8") as errors:
@@ -106,7 +107,7 @@ class ServerProcess:
                 said = self.errors.read_text(encoding="utf-8").strip().splitlines()
                 raise ParameterError(f"{self.data}: the server did not start: {said[-1] if said else 'no message'}")
             time.sleep(0.05)
-        if not self.key and self.process.stdout is not None:
+        if is_new and self.process.stdout is not None:
             self.key = self.process.stdout.readline().strip()
 
     def kill(self) -> None:
