@@ -13,6 +13,7 @@ A claim looks at the head of the line of each organisation and kind, by index: i
 jobs that wait.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -45,6 +46,7 @@ __all__ = [
     "give_back",
     "heartbeat",
     "list_jobs",
+    "put_back",
     "queue_length",
 ]
 
@@ -251,6 +253,13 @@ def give_back(database: ServiceDatabase, owner: str, *, lost: bool) -> int:
     back = {"state": QUEUED, "owner": None, "lease_until": None, "losses": job.c.losses + int(lost)}
     with database.writing() as connection:
         return connection.execute(update(job).where(held).values(**back)).rowcount
+
+
+def put_back(database: ServiceDatabase, claims: Sequence[JobClaim]) -> int:
+    """Put jobs that cannot be done yet back into the line, if the claims are the latest; return how many."""
+    back = {"state": QUEUED, "owner": None, "lease_until": None}
+    with database.writing() as connection:
+        return sum(connection.execute(update(job).where(_is_held(held)).values(**back)).rowcount for held in claims)
 
 
 def find_job(connection: Connection, organisation_id: str, job_id: str, *, kind: str = "") -> Job | None:

@@ -8,6 +8,7 @@ index; audio that cannot be searched is an outcome like any other.
 import json
 import logging
 import tempfile
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -18,6 +19,7 @@ from typing import Any
 
 from fingerprint.errors import (
     CatalogueError,
+    IndexLockedError,
     IndexMissingError,
     LogError,
     SourceprintError,
@@ -43,7 +45,18 @@ from sourceprint.service.data_folder import DataFolder, OrganisationFolder
 from sourceprint.service.hooks.webhooks import announce
 from sourceprint.service.line.arguments import AdditionArguments, CheckArguments, ScanArguments, decode_arguments
 from sourceprint.service.line.evidence import EvidenceDocument, keep_evidence, make_evidence
-from sourceprint.service.line.jobs import ADDITION, CHECK, DONE, FAILED, MOST_LOSSES, SCAN, Job, JobClaim, finish
+from sourceprint.service.line.jobs import (
+    ADDITION,
+    CHECK,
+    DONE,
+    FAILED,
+    MOST_LOSSES,
+    SCAN,
+    Job,
+    JobClaim,
+    finish,
+    put_back,
+)
 from sourceprint.service.line.objects import fetch_object, is_object
 from sourceprint.service.store.database import ServiceDatabase
 from sourceprint.service.store.outbox import note_event
@@ -52,6 +65,7 @@ __all__ = ["Workshop"]
 
 _LOG = logging.getLogger("sourceprint.service")
 _OPEN_INDEXES = 4
+_LOCKED_SECONDS = 1.0  # until the index of another writer is asked for again
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +196,11 @@ class Workshop:
         try:
             with closing(Addition(own.index, jobs=1, replacing=replacing).run(NamedInputs(tuple(items), ()))) as run:
                 outcomes = list(run)  # all, before one is written down: they are safe once they are committed
+        except IndexLockedError as error:  # by a command, or by a worker whose lease ended: it will be free again
+            _LOG.warning("additions wait: %s", error)
+            put_back(self.database, there)
+            time.sleep(_LOCKED_SECONDS)
+            return n_unread
         except SourceprintError as error:
             return n_unread + sum(self._write(held, _failed(error)) for held in there)
         pairs = zip(there, outcomes, strict=True)

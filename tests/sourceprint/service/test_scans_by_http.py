@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import httpx
 import pytest
 from sqlalchemy import select
 
+from index.folder.index import Index
 from sourceprint.service.store.schema import job, outbox
 from tests.command_line import run
 from tests.service_servers import TestService, open_server, running
@@ -215,3 +217,18 @@ def test_an_unexpected_failure_is_a_problem_that_tells_nothing_but_its_id(
     assert (answer.status_code, answer.headers["content-type"]) == (500, "application/problem+json")
     assert "fault " in answer.json()["detail"]
     assert "secret" not in answer.text
+
+
+def test_an_addition_waits_while_another_program_writes_to_the_index(
+    catalogued: TestService, music: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index = Index.open(catalogued.server.folder.organisation("main").index)
+    with catalogued.client() as client:
+        added = client.post("/v1/catalogue/additions?id=C", content=(music / "C.wav").read_bytes())
+        with ExitStack() as writing:
+            writing.enter_context(index.writer())
+            monkeypatch.setattr("sourceprint.service.line.work.time.sleep", lambda _: writing.close())
+            catalogued.work()
+        found = client.get(added.headers["location"]).json()
+    assert (found["state"], found["result"]["kind"]) == ("done", "added")
+    assert index.snapshot().recordings.find("C") is not None
