@@ -10,6 +10,7 @@ itself by SIGKILL before it is carried out. Workers, which are spawned, import t
 
 from __future__ import annotations
 
+import importlib
 import os
 import signal
 import sys
@@ -18,8 +19,6 @@ from typing import Any, Final
 
 from sqlalchemy import Engine, event
 from sqlalchemy.pool import Pool
-
-import cli
 
 __all__ = ["HIT", "ROLES"]
 
@@ -49,7 +48,7 @@ class _Aim:
             self._reach("flush of a file")
             flush(descriptor)
 
-        os.fsync = fsync
+        os.fsync = fsync  # type: ignore[assignment]
 
     def _audit(self, name: str, arguments: tuple[Any, ...]) -> None:
         if self._busy:
@@ -105,4 +104,4 @@ if __name__ in ("__main__", "__mp_main__"):
     ).install()
 
 if __name__ == "__main__":
-    cli.main(sys.argv[2:])
+    importlib.import_module("cli").main(sys.argv[2:])

@@ -113,9 +113,9 @@ def _check_jobs(
 
 def _is_right(music: Music, kind: str, name: str, result: dict[str, Any]) -> bool:
     if kind == "scan":
-        return row_content(result) == music.rows[name]
+        return bool(row_content(result) == music.rows[name])
     if kind == "check":
-        return report_content(result) == music.reports[name]
+        return bool(report_content(result) == music.reports[name])
     return result["kind"] in ("added", "unchanged") and result["recording_id"] == name
 
 

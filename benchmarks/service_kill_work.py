@@ -180,7 +180,12 @@ class Clients:
 
     def submit(self, asked: list[Asked]) -> threading.Thread:
         """Start to submit requests, one after the other; the thread ends when all were answered."""
-        thread = threading.Thread(target=lambda: [self.ask(one) for one in asked], name="clients", daemon=True)
+
+        def ask_all() -> None:
+            for one in asked:
+                self.ask(one)
+
+        thread = threading.Thread(target=ask_all, name="clients", daemon=True)
         thread.start()
         return thread
 
