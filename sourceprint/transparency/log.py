@@ -35,6 +35,7 @@ from sourceprint.transparency.tiles import (
     TileFolder,
     bundle_bytes,
     content,
+    drop_leftovers,
     drop_partials,
     entries_name,
     put,
@@ -287,6 +288,7 @@ class Log(LogReader):
         if last is not None and not last.signed_by(self._signer.public):
             for key in self._former:
                 upcoming = upcoming.signed(key) if last.signed_by(key.public) else upcoming
+        drop_leftovers(self.folder, 0 if last is None else last.size, edge.size)
         data = upcoming.to_bytes()
         self._edge = None  # unless all of it succeeds, the next append looks at the disk
         put(self.folder, _NEXT_NAME, data)

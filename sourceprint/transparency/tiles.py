@@ -5,11 +5,12 @@
     tile/entries/<N>       256 entries, each after its length in two bytes; partial as the hashes
 
 N is written in groups of three digits, all but the last with an x: x001/x234/067. A file is never altered, but for
-those beyond the checkpoint: leftovers of an append that was cut short, which the next one replaces. A partial tile
-stays until its full tile is there, since a reader may hold a checkpoint that needs it; the full one begins with the
-same hashes.
+those beyond the checkpoint: leftovers of an append that was cut short, which the next one replaces or deletes. A partial
+tile stays until its full tile is there, since a reader may hold a checkpoint that needs it; wider ones and the full one
+begin with the same bytes.
 """
 
+import os
 import shutil
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
@@ -27,9 +28,11 @@ __all__ = [
     "TileFolder",
     "bundle_bytes",
     "content",
+    "drop_leftovers",
     "drop_partials",
     "entries_name",
     "parse_bundle",
+    "partial_widths",
     "put",
     "tile_name",
     "width_at",
@@ -224,6 +227,50 @@ def put(folder: Path, name: str, data: bytes) -> None:
 def drop_partials(folder: Path, name: str) -> None:
     """Delete the partial tiles of a full one. One that cannot be deleted does no harm."""
     shutil.rmtree(folder / f"{name}.p", ignore_errors=True)
+
+
+def partial_widths(folder: Path, name: str) -> list[int]:
+    """Return the widths of the partial tiles of a full one that are there, in order.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of the log.
+    name : str
+        Of the full tile, or the full bundle of entries.
+
+    Raises
+    ------
+    LogError
+        If the system refuses.
+    """
+    partials = folder / f"{name}.p"
+    with disk.refusals(partials, LogError):
+        names = os.listdir(partials) if partials.is_dir() else []
+    widths = sorted(int(each) for each in names if each.isascii() and each.isdigit() and len(each) <= 3)
+    return [width for width in widths if 0 < width < TILE_WIDTH]
+
+
+def drop_leftovers(folder: Path, old_size: int, size: int) -> None:
+    """Delete the partial tiles between two sizes of a log that no checkpoint covers: those of an append cut short.
+
+    Raises
+    ------
+    LogError
+        If the system refuses.
+    """
+    level = 0
+    while level == 0 or size >> _LEVELS_PER_TILE * level:
+        at = _LEVELS_PER_TILE * level
+        for number in range((old_size >> at) // TILE_WIDTH, (size >> at) // TILE_WIDTH + 1):
+            keep = width_at(size, level, number)
+            for name in (tile_name(level, number), *([entries_name(number)] if level == 0 else [])):
+                for width in partial_widths(folder, name):
+                    if width > width_at(old_size, level, number) and width != keep:
+                        path = folder / f"{name}.p" / str(width)
+                        with disk.refusals(path, LogError, "cannot be deleted"):
+                            path.unlink(missing_ok=True)
+        level += 1
 
 
 def _make_folders(folder: Path) -> None:

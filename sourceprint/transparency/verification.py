@@ -16,8 +16,24 @@ from sourceprint.signatures import PublicKey
 from sourceprint.transparency.checkpoint import Checkpoint
 from sourceprint.transparency.log import CHECKPOINT_NAME, LogReader
 from sourceprint.transparency.succession import Predecessor, find_predecessor
-from sourceprint.transparency.tiles import TILE_WIDTH, TileFolder, entries_name, tile_name, width_at
-from sourceprint.transparency.tree import EMPTY_ROOT, leaf_hash, peaks, peaks_root, subtree, tree_root
+from sourceprint.transparency.tiles import (
+    TILE_WIDTH,
+    TileFolder,
+    bundle_bytes,
+    content,
+    entries_name,
+    partial_widths,
+    tile_name,
+    width_at,
+)
+from sourceprint.transparency.tree import (
+    EMPTY_ROOT,
+    leaf_hash,
+    peaks,
+    peaks_root,
+    subtree,
+    tree_root,
+)
 
 __all__ = ["KeyChange", "LogFinding", "LogVerdict", "verify_log"]
 
@@ -338,6 +354,8 @@ class _FileCheck:
             return
         right = self.by_entries if entries_lead else self.by_tiles
         self._check_upper(right.level_1)
+        if not self.findings.counts.total():
+            self._check_partials()
         if self.older is not None and right.older_root() != self.older.root:
             self.findings.add(
                 "rewritten",
@@ -420,6 +438,34 @@ class _FileCheck:
                 if len(part) == TILE_WIDTH:
                     above.append(subtree(part))
             hashes, level = above, level + 1
+
+    def _check_partials(self) -> None:
+        """Compare partial tiles that wider ones followed: a reader with an older checkpoint may be given them."""
+        size, level = self.checkpoint.size, 0
+        while n_hashes := size >> 8 * level:
+            for number in range(-(-n_hashes // TILE_WIDTH)):
+                width = width_at(size, level, number)
+                for earlier in partial_widths(self.tiles.folder, tile_name(level, number)):
+                    if earlier < width:
+                        right = b"".join(self.tiles.tile(level, number)[:earlier])
+                        names = tile_name(level, number, earlier), tile_name(level, number, width)
+                        self._check_partial("altered_tile", *names, right)
+                for earlier in partial_widths(self.tiles.folder, entries_name(number)) if level == 0 else ():
+                    if earlier < width:
+                        right = bundle_bytes(self.tiles.bundle(number)[:earlier])
+                        names = entries_name(number, earlier), entries_name(number, width)
+                        self._check_partial("altered_entry", *names, right)
+            level += 1
+
+    def _check_partial(self, kind: str, name: str, wider: str, right: bytes) -> None:
+        data = content(self.tiles.folder / name, len(right))
+        if data is not None and data != right:
+            self.findings.add(
+                kind,
+                name,
+                f"is not the beginning of {wider}, which leads to the signed root",
+                f"write the first {len(right)} bytes of that file over it, and find out who can write to the folder",
+            )
 
     def _bundle(self, number: int) -> list[bytes] | None:
         try:

@@ -105,6 +105,40 @@ def test_an_altered_hash_above(folder: Path) -> None:
     assert told(folder) == [("altered_tile", "tile/1/000.p/2, hash 1")]
 
 
+@pytest.mark.parametrize("kind", ["0", "1", "entries"])
+def test_an_altered_partial_tile_that_a_wider_one_followed(folder: Path, kind: str) -> None:
+    grown = make(folder, some(N + 600)[N:])  # 700 entries, then 1300: five full tiles and a partial one
+    grown.append([b"one more"])
+    number = "000" if kind == "1" else "005"
+    earlier = folder / f"tile/{kind}/{number}.p" / ("2" if kind == "1" else "20")
+    assert verdict(folder).holds
+    alter(earlier, 9, b"X")
+    assert told(folder) == [
+        ("altered_entry" if kind == "entries" else "altered_tile", str(earlier.relative_to(folder)))
+    ]
+    (finding,) = verdict(folder).findings
+    wider = folder / finding.what.split()[5].rstrip(",")
+    earlier.write_bytes(wider.read_bytes()[: int(finding.remedy.split()[3])])  # the remedy
+    assert verdict(folder).holds
+    earlier.write_bytes(earlier.read_bytes()[:-1])
+    assert told(folder)[0][1] == str(earlier.relative_to(folder))
+
+
+def test_leftovers_of_an_append_that_was_cut_short_accuse_nobody(folder: Path) -> None:
+    log = make(folder, [])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Log, "_publish", lambda *_: None)  # the power goes before the checkpoint is signed
+        log.append([b"lost"] * 5)
+        log.append([b"lost"] * 80)
+    assert verdict(folder).holds
+    assert {path.name for path in (folder / "tile/0/002.p").iterdir()} == {"188", "193"}
+    log = make(folder, [b"other"] * 20)
+    assert {path.name for path in (folder / "tile/0/002.p").iterdir()} == {"188", "208"}
+    log.append([b"other"] * 100)
+    assert verdict(folder).holds
+    assert {path.name for path in (folder / "tile/0").glob("003.p/*")} == {"52"}
+
+
 def test_an_altered_entry_and_another_altered_hash(folder: Path) -> None:
     alter(folder / "tile/entries/000", 2, b"X")
     alter(folder / "tile/0/001", 0, bytes(4))
