@@ -5,9 +5,9 @@
     tile/entries/<N>       256 entries, each after its length in two bytes; partial as the hashes
 
 N is written in groups of three digits, all but the last with an x: x001/x234/067. A file is never altered, but for
-those beyond the checkpoint: leftovers of an append that was cut short, which the next one replaces or deletes. A partial
-tile stays until its full tile is there, since a reader may hold a checkpoint that needs it; wider ones and the full one
-begin with the same bytes.
+those beyond the checkpoint: leftovers of an append that was cut short, which the next one replaces or deletes. A
+partial tile stays until its full tile is there, since a reader may hold a checkpoint that needs it; wider ones and the
+full one begin with the same bytes.
 """
 
 import os
