@@ -309,6 +309,10 @@ def explain(place: str, line: int, rights: str | None, as_json: bool) -> None:
     "--log", "log_folder", metavar="DIR", type=PATH,
     help="The transparency log of whose checkpoint the statement holds a copy; both must agree.",
 )  # fmt: skip
+@click.option(
+    "--log-key", "log_keys", metavar="FILE", multiple=True, type=PATH,
+    help="Public key (.pub) of that log: its checkpoint must be signed by it; again for each key it has had.",
+)  # fmt: skip
 @json_option
 def audit(
     path: Path,
@@ -317,6 +321,7 @@ def audit(
     rights: str | None,
     heads: tuple[str, ...],
     log_folder: Path | None,
+    log_keys: tuple[Path, ...],
     as_json: bool,
 ) -> None:
     """Check the files, sums and signature of a statement.
@@ -345,6 +350,7 @@ def audit(
         database=None if rights is None else Database.open(rights),
         held=[held_head(one) for one in heads],
         log=None if log_folder is None else LogReader(log_folder),
+        log_keys=[load_public(key) for key in log_keys],
     )
     if as_json:
         print_json(audit_to_json(found), lines=False)

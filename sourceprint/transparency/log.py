@@ -28,8 +28,9 @@ from fingerprint import disk
 from fingerprint.errors import LogDamagedError, LogError, ParameterError, VerificationError, printable
 from fingerprint.new_files import open_ours
 from index.storage.durable import sync_folder
-from sourceprint.signatures import PrivateKey
+from sourceprint.signatures import PrivateKey, PublicKey
 from sourceprint.transparency.checkpoint import MOST_CHECKPOINT_BYTES, Checkpoint, expect_origin
+from sourceprint.transparency.succession import find_predecessor
 from sourceprint.transparency.tiles import (
     TILE_WIDTH,
     TileFolder,
@@ -164,14 +165,33 @@ class LogReader:
             name = f"{CHANGES_NAME}/{number}"
             yield name, Checkpoint.parse(content(self.folder / name, MOST_CHECKPOINT_BYTES) or b"", name)
 
-    def disagreement(self, kept: Checkpoint) -> str:
+    def disagreement(self, kept: Checkpoint, keys: Sequence[PublicKey] = ()) -> str:
         """Return how a checkpoint that was kept elsewhere disagrees with this log; "" if the log goes on from it.
 
-        Signatures are not verified: `verify_log` does that.
+        Parameters
+        ----------
+        kept : Checkpoint
+            Of this log, or of the log that it goes on from since a backup was put back.
+        keys : sequence of PublicKey
+            Keys of the log; one of them must have signed both checkpoints. With none, signatures are not verified.
         """
         newest, tiles = self.view()
+        if keys:
+            try:
+                kept.verify(keys, "the checkpoint")
+                newest.verify(keys, "the newest checkpoint of the log given")
+            except VerificationError as error:
+                return str(error)
         if kept.origin != newest.origin:
-            return f"the log given is {printable(newest.origin)}, another one; give the log of the checkpoint"
+            before = find_predecessor(tiles, kept.origin)
+            if before is None:
+                return f"the log given is {printable(newest.origin)}, another one; give the log of the checkpoint"
+            if kept.size > before.size:
+                return (
+                    f"the log given, {printable(newest.origin)}, is an older state of the same log: it was put back "
+                    f"from a backup of {before.size} entries ({printable(before.at)}), and entries {before.size} to "
+                    f"{kept.size - 1} are lost; ask its operator for them"
+                )
         if kept.size > newest.size:
             return f"the log given has {newest.size} entries: it was cut, or is an older copy"
         if tree_root(kept.size, tiles.node) != kept.root:
@@ -354,7 +374,9 @@ class Log(LogReader):
         where = printable(self.folder)
         if checkpoint.origin != self.origin:
             raise LogError(
-                f"{where}: is the log {printable(checkpoint.origin)}, not {self.origin}; name its own folder for each"
+                f"{where}: is the log {printable(checkpoint.origin)}, not {self.origin}: another one, or an older "
+                "state of this one, from before a backup was put back; put back its newest copy, or name its own "
+                "folder for each"
             )
         keys = [self._signer.public, *(key.public for key in self._former)]
         checkpoint.verify(keys, str(self.folder / CHECKPOINT_NAME))

@@ -132,6 +132,7 @@ def full_audit(
     database: Database | None = None,
     held: Sequence[HeldHead] = (),
     log: LogReader | None = None,
+    log_keys: Sequence[PublicKey] = (),
 ) -> Audit:
     """Return the faults of a statement, and its signer.
 
@@ -147,6 +148,8 @@ def full_audit(
         Heads of the database's chain that are held elsewhere, beside the statement's own.
     log : LogReader or None
         The log of whose checkpoint the statement holds a copy: both are compared.
+    log_keys : sequence of PublicKey
+        Keys of the log; one of them must have signed the checkpoint. With none, its signature is not verified.
 
     Raises
     ------
@@ -178,7 +181,7 @@ def full_audit(
     if database is not None:
         chain, differences = compare_with_database(database, statement, held)
         problems += [Discrepancy(database.name, where, what) for where, what in differences]
-    fault, remark = _compare_with_log(statement, log)
+    fault, remark = _compare_with_log(statement, log, log_keys)
     problems += [Discrepancy(document.name, "log_checkpoint", fault)] if fault else []
     return Audit(tuple(problems), authorship, chain, statement, dict(writers), remark)
 
@@ -226,19 +229,25 @@ def audit_arithmetic(statement: Statement) -> list[Discrepancy]:
     return [Discrepancy("statement.json", where, what) for where, what in flaws]
 
 
-def _compare_with_log(statement: Statement, log: LogReader | None) -> tuple[str, str]:
+def _compare_with_log(statement: Statement, log: LogReader | None, keys: Sequence[PublicKey]) -> tuple[str, str]:
     """Return how the checkpoint in a statement disagrees with its log, and a remark on it; "" is none."""
     if not statement.log_checkpoint:
-        return "" if log is None else "the statement holds no checkpoint of a log; leave out --log", ""
+        option = "--log" if log is not None else "--log-key" if keys else ""
+        return f"the statement holds no checkpoint of a log; leave out {option}" if option else "", ""
     checkpoint = Checkpoint.parse(statement.log_checkpoint.encode(), "log_checkpoint")
     what = f"checkpoint of {printable(checkpoint.origin)} with {checkpoint.size} entries"
-    if log is None:
-        return "", f"{what}; not compared with the log: give --log"
     try:
-        fault = log.disagreement(checkpoint)
+        if keys:
+            checkpoint.verify(keys, "log_checkpoint")
+        fault = "" if log is None else log.disagreement(checkpoint, keys)
     except (LogError, VerificationError) as error:
         return f"{what}: {error}", ""
-    return (f"{what}: {fault}", "") if fault else ("", f"{what}: the log that was given begins with exactly these")
+    if fault:
+        return f"{what}: {fault}", ""
+    compared = "; not compared with the log: give --log"
+    if log is not None:
+        compared = ": the log that was given begins with exactly these"
+    return "", what + compared + ("; signed by its key" if keys else "; signature not verified: give --log-key")
 
 
 def _check_sums(folder: Path) -> Iterator[Discrepancy]:

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, insert, select, update
 
-from fingerprint.errors import StatementError, VerificationError
+from fingerprint.errors import LogError, StatementError, VerificationError
 from sourceprint.royalties.periods import Period
 from sourceprint.royalties.rights.chain import Head, begin_chain, chain_head
 from sourceprint.royalties.rights.chain.verification import HeldHead
@@ -36,7 +36,7 @@ from sourceprint.royalties.uses.ledger import attribute_results
 from sourceprint.royalties.uses.policy import load_policy
 from sourceprint.royalties.uses.states import change_state
 from sourceprint.signatures import PrivateKey
-from sourceprint.transparency import Log, LogReader
+from sourceprint.transparency import RESTORED, Log, LogReader, predecessor_data
 from tests.command_line import run
 from tests.royalty_records import (
     LICENSEE,
@@ -277,9 +277,14 @@ def test_a_statement_keeps_a_checkpoint_of_a_log_and_names_a_log_that_disagrees(
     assert told(folder, KEY, database=attributed) == []
 
     assert full_audit(folder).remarks[-1] == (
-        "checkpoint of log.example/music with 2 entries; not compared with the log: give --log"
+        "checkpoint of log.example/music with 2 entries; not compared with the log: give --log; "
+        "signature not verified: give --log-key"
     )
     assert full_audit(folder, log=log).problems == ()
+    assert full_audit(folder, log=log, log_keys=[OTHER.public]).remarks[-1] == (
+        "checkpoint of log.example/music with 2 entries: the log that was given begins with exactly these; "
+        "signed by its key"
+    )
     rewritten = Log.open(tmp_path / "rewritten", signer=OTHER, origin="log.example/music")
     rewritten.append([b"one", b"2", b"three"])
     cut = Log.open(tmp_path / "cut", signer=OTHER, origin="log.example/music")
@@ -295,6 +300,51 @@ def test_a_statement_keeps_a_checkpoint_of_a_log_and_names_a_log_that_disagrees(
         found = run("audit", folder, "--any-key", "--log", place)
         assert found.exit_code == 6
         assert f"log_checkpoint: checkpoint of log.example/music with 2 entries: {fault}" in found.stdout
+
+
+def test_a_checkpoint_in_a_statement_that_the_key_of_the_log_did_not_sign_is_named(
+    attributed: Database, tmp_path: Path
+) -> None:
+    log = Log.open(tmp_path / "log", signer=OTHER, origin="log.example/music")
+    log.append([b"one", b"two"])
+    checkpoint = log.view()[0]
+    public = tmp_path / "log.pub"
+    public.write_text(OTHER.public.text)
+    (mine,) = checkpoint.signatures
+    forged = replace(checkpoint, signatures=(replace(mine, signature=bytes(64)),))
+    imposed = replace(checkpoint, signatures=()).signed(KEY)
+    for number, (held, fault) in enumerate(
+        (
+            (forged, "log_checkpoint: edited: its signature by key"),
+            (imposed, f"log_checkpoint: not signed by key {OTHER.public.id}"),
+        )
+    ):
+        period = f"2026-Q{3 + number}"
+        folder = written(attributed, tmp_path / period, period=period, log_checkpoint=held)
+        assert full_audit(folder, log=log).problems == ()  # roots alone
+        for given in ((), ("--log", log.folder)):
+            found = run("audit", folder, "--any-key", "--log-key", public, *given)
+            assert (found.exit_code, fault in found.stdout) == (6, True), found.stdout
+
+
+def test_a_log_put_back_from_a_backup_is_an_older_state_and_no_other_log(attributed: Database, tmp_path: Path) -> None:
+    log = Log.open(tmp_path / "log", signer=OTHER, origin="log.example/music")
+    log.append([b"one", b"two"])
+    early = log.view()[0]
+    log.append([b"three"])
+    folder = written(attributed, tmp_path / "st", log_checkpoint=log.view()[0])
+    restored = Log.open(tmp_path / "restored", signer=OTHER, origin="log.example/music/2")
+    said = {"event": RESTORED, "at": "2026-12-03", "data": predecessor_data(early)}
+    restored.append([b"one", b"two", json.dumps(said).encode()])
+    (problem,) = full_audit(folder, log=restored, log_keys=[OTHER.public]).problems
+    assert (
+        "the log given, log.example/music/2, is an older state of the same log: it was put back from a backup of 2 "
+        in (problem.what)
+    )
+    assert "entries 2 to 2 are lost" in problem.what
+    assert restored.disagreement(early) == ""
+    with pytest.raises(LogError, match="another one, or an older state of this one"):
+        Log.open(log.folder, signer=OTHER, origin="log.example/music/2")
 
 
 def test_a_statement_without_a_checkpoint_is_not_compared_and_a_damaged_one_is_named(
