@@ -105,7 +105,7 @@ def test_an_input_is_made_again_by_its_number(tmp_path: Path) -> None:
 
 
 def test_a_fuzzer_without_an_end_is_refused() -> None:
-    with Fuzzer() as fuzzer, pytest.raises(ParameterError, match="give one of them"):
+    with Fuzzer() as fuzzer, pytest.raises(ParameterError, match="one of them must be a number"):
         fuzzer.run(Format("plain", make_nothing, Path.read_text, ()), seed=0)
     with pytest.raises(ParameterError, match="checked_cache"):
         Fuzzer(checked=True)
