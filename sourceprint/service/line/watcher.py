@@ -118,8 +118,8 @@ class Watcher:
         return note_file(self._database, held, self._owner, path, signature=signature, sha256=sha256)
 
     def _may_read(self, path: Path) -> bool:
-        real = path.resolve()
-        return any(real.is_relative_to(root.resolve()) for root in self._readable)
+        real = os.path.realpath(path)  # `Path.resolve` raises where links lead in a circle
+        return any(Path(real).is_relative_to(os.path.realpath(root)) for root in self._readable)
 
     def _run(self) -> None:
         while not self._stopping.wait(_EVERY_SECONDS):

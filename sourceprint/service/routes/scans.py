@@ -249,7 +249,7 @@ def readable_path(caller: Caller, named: str) -> Path:
     path = Path(named)
     if "\0" not in named and path.is_absolute():
         real = Path(os.path.realpath(path))  # `resolve` raises where links lead in a circle
-        if any(real.is_relative_to(root.resolve()) for root in caller.server.settings.readable):
+        if any(real.is_relative_to(os.path.realpath(root)) for root in caller.server.settings.readable):
             return path
     detail = f"path {named!r:.200}: is in no folder that this server may read; see its option --readable"
     raise Refused(403, "path refused", detail)

@@ -64,6 +64,23 @@ def n_scans(service: TestService) -> int:
         return connection.scalar(select(func.count()).select_from(job)) or 0
 
 
+def test_a_folder_that_became_a_circle_of_links_is_named_and_stops_nothing(
+    tmp_path: Path, clock: SetClock, drop: Path
+) -> None:
+    inside = drop / "inside"
+    inside.mkdir()
+    with running(open_server(tmp_path, "", clock, readable=(drop, inside)), clock) as service:
+        assert watch(service, inside).status_code == 201
+        inside.rmdir()
+        inside.symlink_to(inside)
+        assert watcher(service, Seconds()).look() == 0
+        with service.client() as client:
+            (told,) = client.get("/v1/watches").json()
+            assert "is not there, or is in no folder" in told["error"]
+        assert watch(service, drop).status_code == 201
+        assert watch(service, inside / "deeper").status_code in (403, 404)
+
+
 def test_a_file_becomes_a_scan_once_it_is_complete_and_again_only_when_its_content_changed(
     watching: TestService, drop: Path, music: Path
 ) -> None:
