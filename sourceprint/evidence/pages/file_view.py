@@ -215,8 +215,9 @@ def _spans(passage: ResultPassage) -> str:
 
 
 def _tried(result: ScanResult, trace: Trace | None, checked: Rechecked | None) -> list[tuple[str, str]]:
+    is_stated = result.index.recordings > 0  # a grant hides the size of the catalogue
     facts = [
-        ("Recordings searched", f"{result.recordings} of {result.index.recordings} in the index"),
+        *([("Recordings searched", f"{result.recordings} of {result.index.recordings} in the index")] * is_stated),
         ("Method", f"{result.algorithm}, layer {' and '.join(sorted({match.layer for match in result.matches}))}"),
         ("Limit", _limit_text(result.max_false_per_1000h)),
     ]
@@ -227,9 +228,9 @@ def _tried(result: ScanResult, trace: Trace | None, checked: Rechecked | None) -
     decoy_seconds = sum(part.circumstances.decoy_seconds for part in parts)
     facts += [
         ("Landmarks of the track", grouped(sum(part.n_landmarks for part in parts))),
-        (
-            "Landmarks of the catalogue",
-            grouped(max(part.circumstances.n_catalogue_landmarks for part in parts)),
+        *(
+            [("Landmarks of the catalogue", grouped(max(p.circumstances.n_catalogue_landmarks for p in parts)))]
+            * is_stated
         ),
         ("Alignments tried", grouped(sum(part.n_hypotheses for part in parts))),
         (

@@ -1,8 +1,9 @@
 """Grants: an organisation lets another one check tracks against its catalogue, without giving the catalogue away.
 
 The holder of a grant gets verdicts, with the fields of recordings that the grant names; every other field is left out
-before the report is written down, and ids become tokens that mean nothing outside the grant. Audio and reports stay the
-holder's. The owner sees counts, or which recordings were matched and for how long, as the grant says; never the tracks.
+before the report is written down, and ids become tokens that mean nothing outside the grant. So do digests of the
+index; lengths of recordings and their number are left out always. Audio and reports stay the holder's. The owner sees
+counts, or which recordings were matched and for how long, as the grant says; never the tracks.
 """
 
 import hashlib
@@ -33,6 +34,7 @@ __all__ = [
     "list_grants",
     "matches_of",
     "revoke_grant",
+    "shown_digest",
     "shown_id",
     "spend_grant",
 ]
@@ -44,6 +46,7 @@ OWNER_SEES = ("counts", "matches")
 """Fields of the holder's checks that the owner sees."""
 
 _TOKEN_DIGITS = 24
+_ABOUT_LENGTH = ("recording_duration_ms", "recording_match_percentage")  # either tells the length of a recording
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,15 +235,24 @@ def matches_of(connection: Connection, owner_id: str, grant_id: str, *, limit: i
 def hide_fields(report: dict[str, Any], given: CatalogueGrant) -> dict[str, Any]:
     """Return a report of the gate with only those fields of recordings that a grant shows; ids become tokens."""
     shown = {name: hide_in(value, given) if name == "files" else value for name, value in report.items()}
+    shown["index"] = _hidden_index(report["index"], given)
     if "recording_id" not in given.fields:  # which ids of a policy the catalogue has is for its owner to say
         shown["policy"] = shown["policy"] | {"unknown_recordings": []}
     return shown
 
 
-def hide_in(value: Any, given: CatalogueGrant) -> Any:
-    """Return a JSON value with only those fields of recordings that a grant shows."""
+def hide_in(value: Any, given: CatalogueGrant, *, unstated: int | None = None) -> Any:
+    """Return a JSON value with only those fields of recordings that a grant shows.
+
+    Parameters
+    ----------
+    value : JSON value
+    given : CatalogueGrant
+    unstated : int, optional
+        Stands for lengths of recordings and their number; 0 where a reader wants a number.
+    """
     if isinstance(value, list):
-        return [hide_in(one, given) for one in value]
+        return [hide_in(one, given, unstated=unstated) for one in value]
     if not isinstance(value, dict):
         return value
     shown: dict[str, Any] = {}
@@ -249,21 +261,38 @@ def hide_in(value: Any, given: CatalogueGrant) -> Any:
             shown[name] = shown_id(one, given)
         elif name == "also_fits":
             shown[name] = [shown_id(other, given) for other in one]
+        elif name in _ABOUT_LENGTH:
+            shown[name] = unstated
+        elif name in ("index", "searched") and isinstance(one, dict):
+            shown[name] = _hidden_index(one, given) | {"recordings": unstated}
         elif name in FIELDS and name not in given.fields:
             shown[name] = [] if name == "artists" else None
         elif name == "policy_reason" and not set(FIELDS) <= set(given.fields):
             shown[name] = None  # a sentence may name another recording
         else:
-            shown[name] = hide_in(one, given)
+            shown[name] = hide_in(one, given, unstated=unstated)
     return shown
+
+
+def _hidden_index(stated: dict[str, Any], given: CatalogueGrant) -> dict[str, Any]:
+    digest = stated.get("digest")
+    return stated if digest is None else stated | {"digest": shown_digest(digest, given)}
+
+
+def shown_digest(digest: str, given: CatalogueGrant) -> str:
+    """Return the token that stands for the digest of an index under a grant: another one after each change."""
+    return f"i-{_token(digest, given)}"
 
 
 def shown_id(recording_id: str, given: CatalogueGrant) -> str:
     """Return the id of a recording, or the token that stands for it under a grant."""
     if "recording_id" in given.fields:
         return recording_id
-    digest = hmac.new(given.secret.encode(), recording_id.encode("utf-8"), hashlib.sha256).hexdigest()
-    return f"r-{digest[:_TOKEN_DIGITS]}"
+    return f"r-{_token(recording_id, given)}"
+
+
+def _token(text: str, given: CatalogueGrant) -> str:
+    return hmac.new(given.secret.encode(), text.encode("utf-8"), hashlib.sha256).hexdigest()[:_TOKEN_DIGITS]
 
 
 def _one(connection: Connection, condition: ColumnElement[bool]) -> CatalogueGrant:

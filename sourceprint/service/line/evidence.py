@@ -23,7 +23,7 @@ from sourceprint.evidence.cases.contents import Remarks
 from sourceprint.evidence.pages.report import single_page
 from sourceprint.outputs import program_version
 from sourceprint.scans.results import read_result
-from sourceprint.service.access.grants import CatalogueGrant, hide_in, shown_id
+from sourceprint.service.access.grants import CatalogueGrant, hide_in, shown_digest, shown_id
 from sourceprint.service.store.schema import evidence
 from sourceprint.signatures import load_private, only_private
 
@@ -94,7 +94,7 @@ def make_evidence(
     try:
         (trace,) = traces.iterdir()
         if given is not None:
-            row = hide_in(row, given)
+            row = hide_in(row, given, unstated=0)  # the page states none of these
             write_trace(trace, _hidden(read_trace(trace), given))
         result = read_result(row)
         page = single_page(result, trace, audio=audio)
@@ -153,4 +153,4 @@ def _hidden(trace: Trace, given: CatalogueGrant) -> Trace:
         )
         for part in trace.parts
     )
-    return replace(trace, parts=parts)
+    return replace(trace, parts=parts, index_digest=shown_digest(trace.index_digest, given))

@@ -40,7 +40,7 @@ from sourceprint.places import today
 from sourceprint.scans.results import plain_json
 from sourceprint.scans.scan import open_for, scan_files
 from sourceprint.scans.scan_json import scan_row
-from sourceprint.service.access.grants import CatalogueGrant, count_matches, find_grant, hide_fields
+from sourceprint.service.access.grants import CatalogueGrant, count_matches, find_grant, hide_fields, shown_digest
 from sourceprint.service.data_folder import DataFolder, OrganisationFolder
 from sourceprint.service.hooks.webhooks import announce
 from sourceprint.service.line.arguments import AdditionArguments, CheckArguments, ScanArguments, decode_arguments
@@ -167,7 +167,8 @@ class Workshop:
         report = Report(policy, name, day, arguments.fail_on, verdicts, unknown, "", not arguments.day, ())
         found = () if verdict.result is None else verdict.result.matches
         track = "" if verdict.result is None else verdict.result.track.sha256 or ""
-        facts = {"track": track, "index": snapshot.digest, "policy": policy.sha256, "action": verdict.action}
+        searched = snapshot.digest if given is None else shown_digest(snapshot.digest, given)
+        facts = {"track": track, "index": searched, "policy": policy.sha256, "action": verdict.action}
         document = json.loads(json_report(report))
         return _Outcome(
             DONE,

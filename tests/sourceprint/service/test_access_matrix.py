@@ -187,6 +187,7 @@ def test_a_grant_shows_the_fields_that_it_names_and_the_owner_sees_no_track(
             json={"holder": "other", "fields": ["recording_id"], "owner_sees": "matches"},
             headers=json_body,
         ).json()
+        digest = owner.get("/v1/catalogue").json()["digest"]
         results = []
         for one in (blind, named):
             sent = holder.post(
@@ -194,12 +195,21 @@ def test_a_grant_shows_the_fields_that_it_names_and_the_owner_sees_no_track(
             )
             assert sent.status_code == 202, sent.text
             catalogued.work()
-            results.append(holder.get(sent.headers["location"]).json()["result"]["files"][0]["matches"])
+            report = holder.get(sent.headers["location"]).json()["result"]
+            (file,) = report["files"]
+            assert (file["index"]["recordings"], file["searched"]["recordings"]) == (None, None)
+            assert report["index"]["digest"] == file["index"]["digest"] != digest
+            assert digest not in str(report)
+            assert {(one["recording_duration_ms"], one["recording_match_percentage"]) for one in file["matches"]} == {
+                (None, None)
+            }
+            results.append(file["matches"])
         assert results[0][0]["recording_id"].startswith("r-")
         assert "Title A" not in str(results)
         assert (results[1][0]["recording_id"], results[1][0]["title"]) == ("A", None)
         spent = holder.post("/v1/checks", params={"grant": blind["id"], "wait": 0}, content=body)
         assert (spent.status_code, spent.json()["title"]) == (429, "budget spent")
+        assert digest not in str([one for one in events(catalogued) if one["event"].startswith("check.")])
         seen = [owner.get(f"/v1/grants/{one['id']}/matches").json() for one in (blind, named)]
         assert seen[0] == []
         assert [(row["recording_id"], sorted(row)) for row in seen[1]] == [("A", ["at", "matched_ms", "recording_id"])]

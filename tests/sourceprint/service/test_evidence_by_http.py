@@ -135,6 +135,7 @@ def test_a_page_under_a_grant_shows_the_fields_of_the_grant_alone(catalogued: Te
     body, json_body = (music / "reuse.wav").read_bytes(), {"Content-Type": "application/json"}
     pages = []
     with catalogued.client() as owner, catalogued.client("other") as holder:
+        digest = owner.get("/v1/catalogue").json()["digest"]
         for fields in ([], ["title"]):
             asked = {"holder": "other", "fields": fields}
             grant = owner.post("/v1/grants", content=json.dumps(asked), headers=json_body).json()["id"]
@@ -149,4 +150,6 @@ def test_a_page_under_a_grant_shows_the_fields_of_the_grant_alone(catalogued: Te
             assert (refused.status_code, "which a grant does not give" in refused.json()["detail"]) == (409, True)
     assert ["Title A" in page for page in pages] == [False, True]
     assert [">A<" in page or "A.wav" in page for page in pages] == [False, False]
-    assert all("data:image/png;base64," in page for page in pages)
+    assert all("data:image/png;base64," in page and "Landmarks of the track" in page for page in pages)
+    hidden = ("Recordings searched", "Landmarks of the catalogue", digest)
+    assert [words for page in pages for words in hidden if words in page] == []
