@@ -35,7 +35,7 @@ from sqlalchemy import Connection, Engine, func, insert, inspect, select, text
 
 from fingerprint.errors import RightsDatabaseError, printable
 from sourceprint.royalties.rights.chain import begin_chain, extend_chain, extents, show_past
-from sourceprint.royalties.rights.engine import find_place, no_database, open_engine, refusals
+from sourceprint.royalties.rights.engine import find_place, keep_copy, no_database, open_engine, refusals
 from sourceprint.royalties.rights.schema import revision
 from sourceprint.table_versions import TableVersions
 
@@ -118,7 +118,7 @@ class Database:
 
     @classmethod
     def open(cls, place: str | Path, *, create: bool = False, lock_seconds: int = LOCK_SECONDS) -> "Database":
-        """Open a database of rights, and migrate older tables to this version.
+        """Open a database of rights, and migrate older tables to this version; a file is copied first.
 
         Parameters
         ----------
@@ -241,6 +241,8 @@ class Database:
             return
         if not version:
             self._keep_a_log()
+        else:
+            keep_copy(self.name, self._engine, version)
         with self._locked() as connection:
             # Another command may have migrated it while this one waited for the lock.
             if self._version(connection, known, head, create=create) != head:

@@ -7,11 +7,13 @@ Messages name the database, the problem and the remedy. They show no password, n
 which may come from any import.
 """
 
+import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
@@ -20,7 +22,7 @@ from sqlalchemy.pool import NullPool, QueuePool
 
 from fingerprint.errors import RightsDatabaseError, StorageFullError, printable
 
-__all__ = ["Place", "find_place", "no_database", "open_engine", "refusals"]
+__all__ = ["Place", "find_place", "keep_copy", "no_database", "open_engine", "refusals"]
 
 _POSTGRESQL = ("postgresql", "postgres")
 _FORMS = "write the path of a file, or postgresql://user@host/database"
@@ -162,6 +164,40 @@ def refusals(name: str) -> Iterator[None]:
         raise _in_our_words(name, error.orig or error) from error
     except sqlite3.Error as error:  # raised while a connection is made, before SQLAlchemy sees it
         raise _in_our_words(name, error) from error
+
+
+def keep_copy(name: str, engine: Engine, version: str) -> None:
+    """Copy a file before its tables are brought to this version: beside it, as `FILE.version-NUMBER`.
+
+    A copy that is there is never overwritten. A database on a server is not copied.
+
+    Parameters
+    ----------
+    name : str
+        Name of the database, for messages.
+    engine : Engine
+    version : str
+        Of its tables.
+
+    Raises
+    ------
+    StorageFullError
+        If the disk is full.
+    RightsDatabaseError
+        If the copy cannot be made.
+    """
+    copy = Path(f"{engine.url.database}.version-{version}")
+    if engine.dialect.name != "sqlite" or copy.exists():
+        return
+    unfinished = copy.with_name(f"{copy.name}.{os.getpid()}")
+    try:
+        with refusals(name), engine.connect() as connection, closing(sqlite3.connect(unfinished)) as there:
+            driver: Any = connection.connection.driver_connection
+            driver.backup(there)
+        unfinished.chmod(0o600)
+        os.replace(unfinished, copy)
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
 def no_database(name: str) -> RightsDatabaseError:

@@ -5,10 +5,8 @@ snapshot; `writing` is one transaction, committed at the end of its block or not
 lock at its start (`BEGIN IMMEDIATE`), on PostgreSQL it locks the rows that it selects for update.
 """
 
-import os
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,7 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, inspect, text
 
 from fingerprint.errors import RightsDatabaseError, printable
-from sourceprint.royalties.rights.engine import find_place, open_engine, refusals
+from sourceprint.royalties.rights.engine import find_place, keep_copy, open_engine, refusals
 from sourceprint.service.store.clock import Clock, system_clock, time_text
 from sourceprint.table_versions import TableVersions
 
@@ -132,25 +130,13 @@ class ServiceDatabase:
                 driver: Any = connection.connection.driver_connection
                 with suppress(driver.OperationalError):  # locked: another process is making the file, and does this
                     driver.execute("PRAGMA journal_mode = WAL")  # not possible inside a transaction
-        if version and not self.is_server:
-            self._keep_copy(version)
+        if version:
+            keep_copy(self.name, self._engine, version)
         with self.writing() as connection:
             if self.is_server:
                 connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
             if self._version(connection, known, head) != head:  # another process may have done it meanwhile
                 VERSIONS.upgrade(connection, head)
-
-    def _keep_copy(self, version: str) -> None:
-        """Keep a copy of a file before its tables are brought to this version, beside it; it is never overwritten."""
-        copy = Path(f"{self._engine.url.database}.version-{version}")
-        if copy.exists():
-            return
-        unfinished = copy.with_name(f"{copy.name}.{os.getpid()}")
-        with refusals(self.name), self._engine.connect() as connection, closing(sqlite3.connect(unfinished)) as there:
-            driver: Any = connection.connection.driver_connection
-            driver.backup(there)
-        unfinished.chmod(0o600)
-        os.replace(unfinished, copy)
 
     def _version(self, connection: Connection, known: frozenset[str], head: str) -> str:
         tables = inspect(connection).get_table_names()

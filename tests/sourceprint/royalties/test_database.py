@@ -23,7 +23,8 @@ from sqlalchemy import inspect, select, text
 
 from fingerprint.errors import RightsDatabaseError, RightsError, StorageFullError
 from sourceprint.royalties.rights.database import VERSION_TABLE, Database, actor, timestamp
-from sourceprint.royalties.rights.engine import find_place, refusals
+from sourceprint.royalties.rights.database import VERSIONS as TABLES
+from sourceprint.royalties.rights.engine import find_place, open_engine, refusals
 from sourceprint.royalties.rights.history import apply_records
 from sourceprint.royalties.rights.records import Party
 from sourceprint.royalties.rights.rights import current_revision
@@ -121,6 +122,22 @@ def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
     path.write_bytes(whole[:100] + b"\xff" * (len(whole) - 100))
     with pytest.raises(RightsDatabaseError, match=r"rights\.sqlite: "):
         Database.open(path)
+
+
+def test_a_file_of_an_older_version_is_copied_before_its_tables_are_changed(tmp_path: Path) -> None:
+    path = tmp_path / "rights.sqlite"
+    engine = open_engine(find_place(path), create=True, lock_seconds=5)
+    with engine.connect() as connection:
+        connection.execution_options(sourceprint_writes=True)
+        with connection.begin():
+            TABLES.upgrade(connection, "0004")
+    engine.dispose()
+    for _ in range(2):
+        assert party_ids(Database.open(path)) == []
+        assert {one.name for one in tmp_path.iterdir()} == {"rights.sqlite", "rights.sqlite.version-0004"}
+    with sqlite3.connect(tmp_path / "rights.sqlite.version-0004") as kept:
+        assert kept.execute(f"SELECT version_num FROM {VERSION_TABLE}").fetchall() == [("0004",)]
+    kept.close()
 
 
 def test_a_folder_is_refused(tmp_path: Path) -> None:
