@@ -4,6 +4,7 @@
     log/                          the log up to one checkpoint
     service.sqlite                organisations, keys, jobs, grants, webhooks, outbox of the log
     organisations/ID/rights.sqlite, index.tar, keys/, policies/, statements/
+    organisations/ID/index/       instead of index.tar: a blind index, as a folder with its grant; nothing changes one
     log-key/                      keys of the log
     uploads/                      audio of waiting jobs, if it was asked for
 
@@ -27,6 +28,7 @@ from fingerprint.errors import CatalogueError, ParameterError, RightsDatabaseErr
 from fingerprint.new_files import is_leftover, new_folder
 from index.folder.transfer import export_index
 from index.storage.durable import refusals, sync_folder, write_chunks
+from index.storage.manifest import GRANT_NAME
 from sourceprint.outputs import program_version
 from sourceprint.service.backup.manifest import MANIFEST_NAME, BackupManifest, LoggedUpTo, entries_of
 from sourceprint.service.backup.tables import copy_file, copy_schemas
@@ -140,7 +142,9 @@ def _organisation_place(place: Path, organisation_id: str) -> Path:
 
 def _copy_organisation(folder: DataFolder, organisation_id: str, place: Path) -> None:
     own, made = folder.organisation(organisation_id), _organisation_place(place, organisation_id)
-    if own.index.exists():
+    if (own.index / GRANT_NAME).exists():
+        _copy_folder(own.index, made / own.index.name)
+    elif own.index.exists():
         export_index(own.index, made / "index.tar")
     for name in _OWN_FOLDERS:
         _copy_folder(own.root / name, made / name)

@@ -11,6 +11,7 @@ import sys
 import threading
 import uuid
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,9 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.pool import NullPool
 
 from fingerprint.errors import SignInError, SourceprintError
+from sourceprint.blind.blind_export import export_blind
+from sourceprint.blind.blind_import import check_grant, import_blind
+from sourceprint.blind.grants import Terms
 from sourceprint.royalties.people import add_people
 from sourceprint.royalties.rights.chain import chain_head
 from sourceprint.royalties.rights.chain.verification import verify_chain
@@ -34,7 +38,7 @@ from sourceprint.service.settings import settings_of
 from sourceprint.service.store.clock import system_clock, time_text
 from sourceprint.service.store.database import VERSION_TABLE, VERSIONS
 from sourceprint.service.store.schema import outbox
-from sourceprint.signatures import PublicKey, load_public
+from sourceprint.signatures import PrivateKey, PublicKey, create_key, load_public
 from sourceprint.transparency import Checkpoint, verify_log
 from tests.command_line import run
 from tests.console_browser import cookies_of, link_for, new_person
@@ -209,6 +213,31 @@ def test_audio_of_waiting_jobs_is_left_out_unless_asked_for(
                 found = client.get(f"/v1/scans/{waiting}").json()
         assert found["state"] == state
         assert (state == "done") or "submit it again" in json.dumps(found["error"])
+
+
+def test_a_blind_index_as_catalogue_is_copied_with_its_grant(
+    sqlite_service: TestService, index: Path, tmp_path: Path
+) -> None:
+    issuer = PrivateKey.generate("label")
+    own = sqlite_service.server.folder.organisation("main")
+    own.root.mkdir(parents=True)
+    key, _ = create_key(own.keys, "tone")
+    terms = Terms("Tone", key.public, date(2026, 1, 1), date(2027, 1, 1))
+    export_blind(index, tmp_path / "blind.tar", terms=terms, issuer=issuer, secret=bytes(32))
+    import_blind(tmp_path / "blind.tar", own.index, issuer=issuer.public, keys=own.keys, today=date(2026, 12, 2))
+    backup = backed_up(sqlite_service, tmp_path / "backup")
+    assert put_back(backup, tmp_path / "again").exit_code == 0
+    again = tmp_path / "again" / "organisations" / "main"
+    held = [
+        {path.relative_to(root): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+        for root in (own.index, again / "index")
+    ]
+    assert len(held[0]) > 3
+    assert held[0] == held[1]
+    assert check_grant(again / "index", keys=again / "keys", today=date(2026, 12, 2)) is not None
+    (backup / "organisations" / "main" / "index" / "grant.json").write_bytes(b"{}")
+    refused = put_back(backup, tmp_path / "forged")
+    assert (refused.exit_code, "grant.json" in refused.stderr) == (6, True), refused.stderr
 
 
 def test_altered_files_and_files_in_the_way_are_named(sqlite_catalogued: TestService, tmp_path: Path) -> None:
