@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
 import socket
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
 import numpy as np
 import pytest
 import soundfile
 
+from sourceprint.service.line.jobs import DONE, claim, finish, heartbeat
 from sourceprint.service.log_feed import LogFeed
+from sourceprint.service.server import Server
 from sourceprint.service.web import uploads
 from tests.service_servers import SetClock, TestService, open_server, running
 from tests.sourceprint.service.conftest import with_catalogue
@@ -290,3 +295,95 @@ def test_a_damaged_checkpoint_stops_no_work_and_no_draft(catalogued: TestService
         for answer in (client.post("/v1/statements", json=period, headers=JSON), client.get("/v1/log/checkpoint")):
             assert (answer.status_code, answer.json()["title"]) == (503, "Verification")
             assert answer.json()["detail"].startswith("log/checkpoint: no checkpoint")
+
+
+def test_ended_keys_are_refused_by_http_wherever_the_clock_jumps(service: TestService) -> None:
+    expiring = service.client("main", "scan", expires_at=service.clock.now + timedelta(hours=1))
+    with service.client() as admin:
+        made = [
+            admin.post("/v1/keys", json={"name": name, "scopes": ["scan"]}, headers=JSON).json()
+            for name in ("revoked", "rotated")
+        ]
+        asked = {"overlap_seconds": 600}
+        successor = admin.post(f"/v1/keys/{made[1]['id']}/rotation", json=asked, headers=JSON).json()
+        assert admin.delete(f"/v1/keys/{made[0]['id']}").status_code == 204
+        assert admin.post(f"/v1/keys/{made[0]['id']}/rotation", json=asked, headers=JSON).status_code == 404
+
+        def statuses() -> list[int]:
+            texts = [one["key"] for one in (*made, successor)]
+            headers = [{"Authorization": f"Bearer {text}"} for text in texts]
+            return [*(admin.get("/v1/scans", headers=one).status_code for one in headers),
+                    expiring.get("/v1/scans").status_code]  # fmt: skip
+
+        assert statuses() == [401, 200, 200, 200]
+        service.clock.pass_seconds(601)
+        assert statuses() == [401, 401, 200, 200]
+        service.clock.pass_seconds(3_600)
+        assert statuses() == [401, 401, 200, 401]
+        service.clock.pass_seconds(-86_400)
+        assert statuses()[0] == 401  # what was revoked stays so, whatever the time
+
+
+def test_a_clock_that_jumps_loses_and_doubles_no_job(catalogued: TestService, music: Path) -> None:
+    body = (music / "reuse.wav").read_bytes()
+    database = catalogued.server.database
+    with catalogued.client() as client:
+        ids = []
+        for jump in (0.0, -86_400.0, 2 * 86_400.0, -86_400.0):
+            catalogued.clock.pass_seconds(jump)
+            ids.append(client.post("/v1/scans", params={"name": "x"}, content=body).json()["id"])
+        (held,) = claim(database, "slow", lease_seconds=60)
+        catalogued.clock.pass_seconds(-3_600)
+        assert heartbeat(database, "slow", lease_seconds=60) == 1
+        catalogued.clock.pass_seconds(86_400)
+        assert catalogued.work() == 4  # the lease ran out, by the clock of now
+        with database.writing() as connection:
+            assert not finish(connection, held, DONE, at=database.now(), result="{}")
+        results = [client.get(f"/v1/scans/{one}").json() for one in ids]
+    assert [one["state"] for one in results] == ["done"] * 4
+    assert {str(one["result"]["matches"]) for one in results} == {str(results[0]["result"]["matches"])}
+    assert sum(one["event"] == "scan.done" for one in events(catalogued)) == 4
+
+
+@pytest.mark.parametrize("call", ["write", "fsync"])
+def test_a_disk_that_fills_while_uploading_is_named_and_leaves_nothing(
+    sqlite_service: TestService, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch, sqlite_service.client() as client:
+        if call == "write":
+            patch.setattr(uploads, "_write", full)
+        else:
+            patch.setattr(os, "fsync", full)
+        for path in ("/v1/scans", "/v1/checks?wait=0", "/v1/catalogue/additions?id=A"):
+            refused = client.post(path, content=b"x" * 3_000_000)
+            assert refused.status_code == 507, refused.text
+            assert str(sqlite_service.server.folder.root) not in refused.text
+    assert left_behind(sqlite_service) == []
+    with sqlite_service.client() as client:
+        assert client.post("/v1/scans", params={"name": "x"}, content=b"x").status_code == 202
+
+
+def test_two_servers_on_one_data_folder_answer_alike_and_share_the_log(
+    catalogued: TestService, music: Path, clock: SetClock
+) -> None:
+    second = Server.open(catalogued.server.settings, clock=clock)
+    with running(second, clock) as other, catalogued.client() as client:
+        headers = {"Authorization": client.headers["authorization"]}
+        sent = client.post("/v1/scans", params={"name": "x"}, content=(music / "reuse.wav").read_bytes(),
+                           headers={"Idempotency-Key": "one"})  # fmt: skip
+        again = httpx.post(f"{other.url}/v1/scans?name=x", content=(music / "reuse.wav").read_bytes(),
+                           headers=headers | {"Idempotency-Key": "one"})  # fmt: skip
+        assert again.json()["id"] == sent.json()["id"]
+        feeds = [LogFeed(one.database, one.folder) for one in (catalogued.server, second)]
+        assert other.work() == 1
+        assert catalogued.work() == 0
+        for feed in feeds * 2:
+            feed.feed()
+        roots = [httpx.get(f"{url}/v1/log/checkpoint", headers=headers).text for url in (catalogued.url, other.url)]
+        assert roots[0] == roots[1] != ""
+        location = sent.headers["location"]
+        assert httpx.get(other.url + location, headers=headers).json() == client.get(location).json()
+    assert sum(json.loads(one)["event"] == "scan.done" for one in feeds[0].log.entries()) == 1
