@@ -24,6 +24,7 @@ class Receiver:
 
     def __init__(self) -> None:
         self.statuses: list[int] = []
+        self.location = "http://127.0.0.1:9/"
         self.came: list[tuple[dict[str, str], str]] = []
         outer = self
 
@@ -32,7 +33,7 @@ class Receiver:
                 body = self.rfile.read(int(self.headers["Content-Length"])).decode()
                 outer.came.append(({name.lower(): value for name, value in self.headers.items()}, body))
                 self.send_response(outer.statuses.pop(0) if outer.statuses else 204)
-                self.send_header("Location", "http://127.0.0.1:9/")
+                self.send_header("Location", outer.location)
                 self.end_headers()
 
             def log_message(self, *_: object) -> None:
@@ -140,6 +141,47 @@ def test_addresses_that_are_not_public_are_refused_under_any_name(
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: answers)
     with pytest.raises(ParameterError, match="which is no public address"):
         resolve("https://hooks.example/x", allow_private=False)
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_is_not_followed_and_the_delivery_is_repeated(
+    hooked: TestService, receiver: Receiver, music: Path, status: int
+) -> None:
+    receiver.location = receiver.url.replace("/hook", "/inside")
+    made = hook(hooked, receiver.url, "scan.failed")
+    scan(hooked, music / "own.wav")
+    hooked.work()
+    receiver.statuses = [status]
+    assert send(hooked) == 1
+    assert len(receiver.came) == 1
+    (told,) = deliveries(hooked, made)
+    assert told["delivered_at"] is None
+    hooked.clock.pass_seconds(PAUSES_SECONDS[0] + 1)
+    assert send(hooked) == 1
+    assert len(receiver.came) == 2
+
+
+def test_a_name_that_is_public_when_subscribed_and_private_when_called_gets_nothing(
+    tmp_path: Path, clock: SetClock, receiver: Receiver, music: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known, port = socket.getaddrinfo, receiver.server.server_address[1]
+    address = ["93.184.216.34"]
+
+    def rebinding(host: str, *args: Any, **more: Any) -> Any:
+        return (
+            [(socket.AF_INET, 1, 6, "", (address[0], port))] if host == "hooks.example" else known(host, *args, **more)
+        )
+
+    monkeypatch.setattr(socket, "getaddrinfo", rebinding)
+    with running(open_server(tmp_path, "", clock), clock) as service:
+        made = hook(service, f"https://hooks.example:{port}/x", "scan.failed")
+        scan(service, music / "own.wav")
+        service.work()
+        address[0] = "127.0.0.1"
+        assert send_due(service.server.database, allow_private=False) == 1
+        (told,) = deliveries(service, made)
+    assert receiver.came == []
+    assert "which is no public address" in str(told)
 
 
 def test_the_address_that_was_checked_is_the_one_that_is_called(monkeypatch: pytest.MonkeyPatch) -> None:
