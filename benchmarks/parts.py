@@ -19,6 +19,7 @@ PARTS: Final = (
     "systems",
     "speed",
     "durability",
+    "service_kills",
     "fuzz",
     "scale",
     "royalties",

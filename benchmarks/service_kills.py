@@ -69,8 +69,8 @@ def measure(job: Job) -> Report:
     minutes = float(job.options.get("minutes", 180.0))
     job.cache.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="service-kills-", dir=job.cache) as name, ExitStack() as stack:
-        music = make_music(Path(name) / "music")
         places = {kind: stack.enter_context(schema_of_its_own(url)) if url else "" for kind, url in databases.items()}
+        music = make_music(Path(name) / "music")
         pool = stack.enter_context(ThreadPoolExecutor(max(1, job.jobs)))
         running = {
             kind: pool.submit(

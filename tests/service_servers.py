@@ -17,9 +17,6 @@ from typing import Any
 
 import httpx
 import uvicorn
-from sqlalchemy import create_engine, text
-from sqlalchemy.engine import make_url
-from sqlalchemy.pool import NullPool
 
 from sourceprint.service.access.api_keys import KeyScope, issue_key
 from sourceprint.service.access.organisations import add_organisation
@@ -31,7 +28,7 @@ from sourceprint.service.server import Server
 from sourceprint.service.settings import settings_of
 from sourceprint.service.store.database import ServiceDatabase
 
-__all__ = ["SetClock", "TestService", "drop_schemas", "open_server", "running"]
+__all__ = ["SetClock", "TestService", "open_server", "running"]
 
 
 @dataclass
@@ -140,16 +137,3 @@ def running(server: Server, clock: SetClock) -> Iterator[TestService]:
         thread.join()
         listener.close()
         server.database.close()
-
-
-def drop_schemas(place: str) -> None:
-    """Drop the schemas of organisations that a test made beside its own."""
-    url = make_url(place)
-    own = str(url.query.get("options", "")).partition("search_path=")[2]
-    engine = create_engine(url.difference_update_query(["options"]), poolclass=NullPool)
-    with engine.begin() as connection:
-        names = connection.scalars(
-            text("SELECT nspname FROM pg_namespace WHERE nspname LIKE :like"), {"like": f"{own}\\_org\\_%"}
-        ).all()
-        for name in names:
-            connection.execute(text(f'DROP SCHEMA "{name}" CASCADE'))

@@ -10,8 +10,9 @@ import pytest
 import soundfile
 
 import sourceprint
+from benchmarks.service_processes import drop_schemas
 from sourceprint.demo.synthesis import synthesize
-from tests.service_servers import SetClock, TestService, drop_schemas, open_server, running
+from tests.service_servers import SetClock, TestService, open_server, running
 
 _RATE_HZ = 11025
 

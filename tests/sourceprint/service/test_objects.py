@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.service_processes import drop_schemas
 from fingerprint.errors import ParameterError
 from sourceprint.service.line.objects import checked_object, checked_prefix
 from sourceprint.service.settings import settings_of
-from tests.service_servers import SetClock, TestService, drop_schemas, open_server, running
+from tests.service_servers import SetClock, TestService, open_server, running
 
 fsspec = pytest.importorskip("fsspec")
 

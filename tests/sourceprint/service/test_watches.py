@@ -13,9 +13,10 @@ import httpx
 import pytest
 from sqlalchemy import func, select
 
+from benchmarks.service_processes import drop_schemas
 from sourceprint.service.line.watcher import Watcher
 from sourceprint.service.store.schema import job
-from tests.service_servers import SetClock, TestService, drop_schemas, open_server, running
+from tests.service_servers import SetClock, TestService, open_server, running
 from tests.sourceprint.service.conftest import with_catalogue
 
 JSON = {"Content-Type": "application/json"}

@@ -9,17 +9,15 @@ import signal
 import subprocess
 import sys
 import threading
-import uuid
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
 import pytest
 from click.testing import Result
-from sqlalchemy import create_engine, func, select, text
-from sqlalchemy.engine import make_url
-from sqlalchemy.pool import NullPool
+from sqlalchemy import func, select, text
 
+from benchmarks.service_processes import schema_of_its_own
 from fingerprint.errors import SignInError, SourceprintError
 from sourceprint.blind.blind_export import export_blind
 from sourceprint.blind.blind_import import check_grant, import_blind
@@ -43,7 +41,7 @@ from sourceprint.transparency import Checkpoint, verify_log
 from tests.command_line import run
 from tests.console_browser import cookies_of, link_for, new_person
 from tests.places import ROOT
-from tests.service_servers import TestService, drop_schemas, running
+from tests.service_servers import TestService, running
 from tests.sourceprint.service.test_scans_by_http import events, scan
 
 
@@ -78,16 +76,8 @@ def other_place(database_place: str) -> Iterator[str]:
     if "://" not in database_place:
         yield ""
         return
-    schema = f"sourceprint_test_{uuid.uuid4().hex}"
-    url = make_url(database_place)
-    engine = create_engine(url.difference_update_query(["options"]), poolclass=NullPool)
-    with engine.begin() as connection:
-        connection.execute(text(f"CREATE SCHEMA {schema}"))
-    place = url.update_query_dict({"options": f"-csearch_path={schema}"}).render_as_string(hide_password=False)
-    yield place
-    drop_schemas(place)
-    with engine.begin() as connection:
-        connection.execute(text(f"DROP SCHEMA {schema} CASCADE"))
+    with schema_of_its_own(database_place) as place:
+        yield place
 
 
 @pytest.mark.slow

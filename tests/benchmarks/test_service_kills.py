@@ -1,0 +1,88 @@
+"""The benchmark of kills in short: five on each database, and what its report makes of counts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.data.corpus import SyntheticCorpus
+from benchmarks.part import Job, as_text, new_report
+from benchmarks.parts import load_part
+from benchmarks.service_kill_chain import Chain, run_chain
+from benchmarks.service_kill_work import Music, Receiver, make_music
+from benchmarks.service_kills import figures, measure
+from benchmarks.service_processes import drop_schemas
+from fingerprint.errors import ParameterError
+
+
+@pytest.fixture(scope="module")
+def music(tmp_path_factory: pytest.TempPathFactory) -> Music:
+    return make_music(tmp_path_factory.mktemp("kills") / "music")
+
+
+@pytest.fixture
+def place(database_place: str) -> Iterator[str]:
+    """Yield the URL of a schema of PostgreSQL, or "" for SQLite."""
+    if "://" not in database_place:
+        yield ""
+        return
+    yield database_place
+    drop_schemas(database_place)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds workers in /proc")
+def test_nothing_is_lost_doubled_or_altered_by_five_kills(place: str, music: Music, tmp_path: Path) -> None:
+    done = run_chain(Chain(0, 5, 1, database=place), music, tmp_path)
+    assert done["failures"] == []
+    assert done["kills"] >= 5
+    assert sum(done["victims"].values()) == done["kills"]
+    assert done["late"] == done["late_refused"]
+    compared = done["compared"]
+    assert min(compared[kind] for kind in ("scans", "checks", "additions", "webhooks", "checkpoints")) > 0
+
+
+def test_a_receiver_refuses_one_message_in_four_once() -> None:
+    receiver = Receiver()
+    assert [receiver.take("a0", "x"), receiver.take("a0", "x"), receiver.take("a1", "x")] == [503, 204, 204]
+    assert receiver.failures == []
+    assert receiver.take("a1", "y") == 204
+    assert receiver.failures == ["webhook a1: came with another body"]
+    assert receiver.calls == {"a0": 1, "a1": 2}
+
+
+def chain(failures: list[str], late_refused: int) -> dict[str, Any]:
+    compared = {"scans": 30, "checks": 10, "additions": 15, "tried again": 7, "log entries": 200, "webhooks": 40}
+    return {
+        "kills": 100,
+        "rounds": 40,
+        "victims": {"worker": 60, "server": 40},
+        "points": {"server: commit in the database": 100},
+        "in_hand": {"scans running": 100},
+        "late": 6,
+        "late_refused": late_refused,
+        "silent": 0,
+        "repeats": 3,
+        "compared": compared,
+        "failures": failures,
+    }
+
+
+def test_figures_count_failures_and_late_outcomes_that_were_taken(tmp_path: Path) -> None:
+    part = load_part("service_kills")
+    report = new_report(part.name, Job(SyntheticCorpus(), tmp_path))
+    report["chains"] = {"SQLite": chain([], 6), "PostgreSQL": chain(["job 7: two outcomes"], 5)}
+    shown = [(figure.value, figure.met) for figure in figures(report)]
+    assert shown == [(100, True), (0, True), (0, True), (100, True), (1, False), (1, False)]
+    assert "job 7: two outcomes" in as_text(part, report)
+    report["chains"]["SQLite"]["kills"] = 99
+    assert figures(report)[0].met is False
+
+
+@pytest.mark.parametrize("url", ["sqlite:///x", "mysql://host/name"])
+def test_only_postgresql_can_be_named(tmp_path: Path, url: str) -> None:
+    with pytest.raises(ParameterError, match="is no URL of PostgreSQL"):
+        measure(Job(SyntheticCorpus(), tmp_path, quick=True, options={"database": url}))
