@@ -107,11 +107,11 @@ def figures(report: Report) -> list[Figure]:
                 headline=True,
             ),
             Figure(
-                f"outcomes after the end of a lease that were not refused, {kind}",
+                f"workers that went on after the end of their leases, not refused, {kind}",
                 float(chain["late"] - min(chain["late"], chain["late_refused"])),
                 "",
                 "lower",
-                f"n={chain['late']}",
+                f"n={chain['late']}, {chain['late_refused']} outcomes refused",
                 0.0,
                 headline=True,
             ),
@@ -135,8 +135,8 @@ def tables(report: Report) -> list[Table]:
 
     more = {
         "requests repeated without an answer": "repeats",
-        "outcomes that came after the end of a lease": "late",
-        "of them refused": "late_refused",
+        "rounds with a worker that went on after its leases had ended": "late",
+        "late outcomes refused in them": "late_refused",
         "jobs that waited for the end of a lease": "silent",
     }
     made = [

@@ -40,7 +40,7 @@ def test_nothing_is_lost_doubled_or_altered_by_five_kills(place: str, music: Mus
     assert done["failures"] == []
     assert done["kills"] >= 5
     assert sum(done["victims"].values()) == done["kills"]
-    assert done["late"] == done["late_refused"]
+    assert done["late_refused"] >= done["late"]  # a worker may hold several additions
     compared = done["compared"]
     assert min(compared[kind] for kind in ("scans", "checks", "additions", "webhooks", "checkpoints")) > 0
 
