@@ -6,6 +6,7 @@ import time
 import uuid
 
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -32,6 +33,7 @@ __all__ = ["create_app"]
 
 _LOG = logging.getLogger("sourceprint.service")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_CLAUSE = re.compile(r"[.;:](?:\s|$)")
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-store",
@@ -72,6 +74,9 @@ def create_app(server: Server) -> FastAPI:
         team,
         decisions,
     ):
+        for route in module.router.routes:
+            if isinstance(route, APIRoute):  # else its summary is made of the function's name
+                route.summary = _CLAUSE.split(route.description, maxsplit=1)[0].replace("\n", " ")
         app.include_router(module.router)
     app.add_middleware(_Frame, server=server)
     return app

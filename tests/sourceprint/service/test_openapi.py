@@ -7,11 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import pytest
 
 from sourceprint.service.log_feed import LogFeed
 from tests.places import ROOT
-from tests.service_servers import SetClock, open_server, running
+from tests.service_servers import SetClock, TestService, open_server, running
 from tests.sourceprint.service.conftest import with_catalogue
 
 _EXAMPLES = "3"  # of each operation and kind, beside those of its boundaries
@@ -39,3 +40,13 @@ def test_the_api_keeps_to_its_description(tmp_path: Path, music: Path, index: Pa
         )
     assert done.returncode == 0, done.stdout[-20_000:] + done.stderr[-2_000:]
     assert "Tested: " in done.stdout
+
+
+def test_the_summary_of_each_operation_is_a_plain_sentence(sqlite_service: TestService) -> None:
+    paths = httpx.get(f"{sqlite_service.url}/openapi.json").json()["paths"]
+    operations = [one for path in paths.values() for one in path.values()]
+    assert len(operations) > 30
+    for one in operations:
+        words = one["summary"]
+        assert " ".join(one["description"].split()).startswith(words), words
+        assert 2 < len(words.split()) < 25, words
