@@ -27,7 +27,10 @@ from sourceprint.royalties.rights.engine import find_place, open_engine, refusal
 from sourceprint.service.settings import Settings
 from sourceprint.transparency.log import CHECKPOINT_NAME, LogReader
 
-__all__ = ["DataFolder", "OrganisationFolder", "check_id"]
+__all__ = ["MANIFEST_NAME", "DataFolder", "OrganisationFolder", "check_id"]
+
+MANIFEST_NAME = "backup.json"
+"""The manifest of a backup; where it is, the folder is no service."""
 
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 
@@ -138,9 +141,14 @@ class DataFolder:
         Raises
         ------
         OutputError
-            If it cannot be made.
+            If it cannot be made, or is a backup.
         """
         folder = cls.of(settings)
+        if (folder.root / MANIFEST_NAME).exists():
+            raise OutputError(
+                f"{folder.root}: is a backup, which a service would change; put it back into a new folder with "
+                "`sourceprint restore`"
+            )
         if folder.unfinished.exists():
             raise OutputError(
                 f"{folder.root}: a backup is being put back here, or was not put back to its end; run `sourceprint "

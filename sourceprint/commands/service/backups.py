@@ -29,8 +29,7 @@ def backup(destination: Path, data: Path | None, database: str | None, uploads: 
     """
     from fingerprint.digests import hash_file
     from sourceprint.service.backup.copies import make_backup
-    from sourceprint.service.backup.manifest import MANIFEST_NAME
-    from sourceprint.service.data_folder import DataFolder
+    from sourceprint.service.data_folder import MANIFEST_NAME, DataFolder
 
     settings = service_settings(data, database, ())
     manifest = make_backup(DataFolder.of(settings), destination, with_uploads=uploads)

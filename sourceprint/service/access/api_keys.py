@@ -152,6 +152,8 @@ def rotate_key(
 ) -> tuple[ApiKey, str]:
     """Make the successor of a key, with the same scopes and limits; the old one expires after the overlap.
 
+    The successor of a key that expires is valid for as long as that was when it was made.
+
     Raises
     ------
     UnknownRightsError
@@ -164,8 +166,11 @@ def rotate_key(
     old = _own_key(connection, organisation_id, key_id)
     if old.revoked_at is not None:
         raise UnknownRightsError(f"key {key_id:.40}: was revoked; issue a new one")
+    expires_at = None
+    if old.expires_at is not None:
+        expires_at = now + (datetime.fromisoformat(old.expires_at) - datetime.fromisoformat(old.created_at))
     made, text = issue_key(
-        connection, organisation_id, old.name, old.scopes, at=time_text(now), actor=actor,
+        connection, organisation_id, old.name, old.scopes, at=time_text(now), actor=actor, expires_at=expires_at,
         per_minute=old.per_minute, budget=None if old.budget is None else max(1, old.budget - old.searches),
     )  # fmt: skip
     until = min(filter(None, (time_text(now + overlap), old.expires_at)))

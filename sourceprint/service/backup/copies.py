@@ -30,9 +30,9 @@ from index.folder.transfer import export_index
 from index.storage.durable import refusals, sync_folder, write_chunks
 from index.storage.manifest import GRANT_NAME
 from sourceprint.outputs import program_version
-from sourceprint.service.backup.manifest import MANIFEST_NAME, BackupManifest, LoggedUpTo, entries_of
+from sourceprint.service.backup.manifest import BackupManifest, LoggedUpTo, entries_of
 from sourceprint.service.backup.tables import copy_file, copy_schemas
-from sourceprint.service.data_folder import DataFolder
+from sourceprint.service.data_folder import MANIFEST_NAME, DataFolder
 from sourceprint.service.store.clock import Clock, system_clock, time_text
 from sourceprint.transparency.checkpoint import Checkpoint
 from sourceprint.transparency.log import CHECKPOINT_NAME, LogReader

@@ -11,10 +11,10 @@ import msgspec
 from fingerprint import disk
 from fingerprint.digests import FileEntry, hash_file, pretty_json
 from fingerprint.errors import ParameterError, VerificationError, printable
+from sourceprint.service.data_folder import MANIFEST_NAME
 
-__all__ = ["MANIFEST_NAME", "BackupManifest", "LoggedUpTo", "check_files", "entries_of"]
+__all__ = ["BackupManifest", "LoggedUpTo", "check_files", "entries_of"]
 
-MANIFEST_NAME = "backup.json"
 _SCHEMA = "sourceprint/backup/1"
 _MOST_BYTES = 1 << 28
 _DAMAGED = "take another copy of this backup, or an earlier backup"

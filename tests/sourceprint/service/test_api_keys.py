@@ -11,6 +11,7 @@ from fingerprint.errors import ParameterError, UnknownRightsError
 from sourceprint.service.access import api_keys
 from sourceprint.service.access.api_keys import KeyScope
 from sourceprint.service.access.organisations import close_organisation
+from sourceprint.service.store.clock import time_text
 from sourceprint.service.store.schema import api_key, outbox
 from tests.service_servers import TestService
 
@@ -72,6 +73,21 @@ def test_a_rotated_key_holds_until_the_overlap_is_over(service: TestService) -> 
     service.clock.pass_seconds(7200)
     assert found(service, old) is None
     assert found(service, new) is not None
+
+
+def test_the_successor_of_a_key_that_expires_is_valid_for_as_long(service: TestService) -> None:
+    database = service.server.database
+    with database.writing() as connection:
+        key, _ = api_keys.issue_key(
+            connection, "main", "pipeline", ["scan"], at=database.now(), actor="test",
+            expires_at=database.clock() + timedelta(days=90),
+        )  # fmt: skip
+    service.clock.pass_seconds(80 * 86_400)
+    with database.writing() as connection:
+        successor, _ = api_keys.rotate_key(
+            connection, "main", key.id, now=database.clock(), overlap=timedelta(hours=2), actor="test"
+        )
+    assert successor.expires_at == time_text(database.clock() + timedelta(days=90))
 
 
 def test_a_budget_is_never_overspent(service: TestService) -> None:

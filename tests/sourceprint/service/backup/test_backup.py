@@ -286,6 +286,10 @@ def test_a_backup_or_restoration_that_was_killed_is_none(sqlite_catalogued: Test
     assert not list(leftover.rglob("backup.json"))
     backup = backed_up(sqlite_catalogued, tmp_path / "backup")
     assert not leftover.exists()
+    before = sorted(backup.rglob("*"))
+    refused = run("admin", "keys", "list", "--data", backup)
+    assert (refused.exit_code, "is a backup, which a service would change" in refused.stderr) == (2, True)
+    assert sorted(backup.rglob("*")) == before
     data = tmp_path / "again"
     killed("sourceprint.service.backup.restored._fail_jobs", "restore", backup, "--data", data)
     refused = run("admin", "keys", "list", "--data", data)
