@@ -178,6 +178,10 @@ class UnknownRightsError(RightsError):
     """An id is not in the database of rights, uses and statements."""
 
 
+class StaleDecisionError(RightsError):
+    """Another decision was made on a use after the one that the decider saw; nothing was changed."""
+
+
 class StatementError(RightsError):
     """A statement cannot be made from the data on file."""
 

@@ -14,6 +14,7 @@ In reading order:
 - `people`: people who may be named as acting
 - `tables`: rights read from tables and TOML, and written again
 - `uses`: recordings and works that tracks reuse, licensed or not, with the state of each use
+- `review`: uses that wait for a person
 - `statements`: amounts, lines, balances; the files of a statement; the audit of these files
 
 Each imports from itself and from those above it. `docs/money.md` follows one cent through them.

@@ -10,15 +10,15 @@ claimed its time. The use keeps its id, passages, time and evidence; it gets the
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select
+from sqlalchemy import Connection, Row, func, insert, select
 
 from fingerprint.digests import exact_json
-from fingerprint.errors import ParameterError, RightsError, UnknownRightsError, printable
+from fingerprint.errors import ParameterError, RightsError, StaleDecisionError, UnknownRightsError, printable
 from sourceprint.royalties.rights.database import Database, actor, in_chunks, timestamp
 from sourceprint.royalties.rights.rights import load_rights
 from sourceprint.royalties.rights.schema import attribution, use, use_event
@@ -34,8 +34,10 @@ __all__ = [
     "change_to_json",
     "contenders_of",
     "enter_changes",
+    "expect_seen",
     "history_text",
     "lacks_recording",
+    "last_changes",
     "latest_states",
     "name_recording",
     "use_history",
@@ -104,6 +106,7 @@ def change_state(
     by: str | None = None,
     *,
     recording_id: str = "",
+    seen: Mapping[str, int] | None = None,
     now: datetime | None = None,
 ) -> list[StateChange]:
     """Give uses another state; all of them, or none if one cannot have it.
@@ -118,6 +121,8 @@ def change_state(
         Who decides, as `actor` has it, and when; by default now.
     recording_id : str
         Which of its contenders each use is of, where that was open; with `resolved` only.
+    seen : mapping of str to int, or None
+        Number of the last change of each use that the decider saw, as `last_changes` has it; None asks for none.
 
     Returns
     -------
@@ -132,6 +137,8 @@ def change_state(
         If an id is not that of a use.
     RightsError
         If a use is superseded, cannot change from its state to this one, or it stays open whose it is.
+    StaleDecisionError
+        If a use was changed after the change that the decider saw; the message says by whom and when.
     """
     if state not in STATES:
         raise ParameterError(f"state {state!r:.40}: write one of {', '.join(STATES)}")
@@ -145,6 +152,8 @@ def change_state(
     with database.writing() as connection:
         present = _first_states(connection, wanted)
         latest = latest_states(connection, wanted)
+        if seen is not None:
+            expect_seen(connection, {one: seen.get(one, 0) for one in wanted})
         for one in wanted:
             if one not in present:
                 raise UnknownRightsError(
@@ -235,6 +244,39 @@ def latest_states(connection: Connection, use_ids: Iterable[str], *, at: str | N
         for row in connection.execute(query):
             latest[row.use_id] = _change(row)
     return latest
+
+
+def last_changes(connection: Connection, use_ids: Iterable[str]) -> dict[str, int]:
+    """Return the number of the last change of each use that had any."""
+    found: dict[str, int] = {}
+    for chunk in in_chunks(use_ids):
+        of_these = select(use_event.c.use_id, func.max(use_event.c.id)).where(use_event.c.use_id.in_(chunk))
+        found |= {row[0]: row[1] for row in connection.execute(of_these.group_by(use_event.c.use_id))}
+    return found
+
+
+def expect_seen(connection: Connection, seen: Mapping[str, int]) -> None:
+    """Refuse a decision on uses that were changed after it was considered.
+
+    Parameters
+    ----------
+    seen : mapping of str to int
+        Number of the last change of each use that the decider saw; 0 is none.
+
+    Raises
+    ------
+    StaleDecisionError
+        The message says which decision was made, by whom and when.
+    """
+    found = last_changes(connection, seen)
+    moved = sorted(one for one, number in seen.items() if found.get(one, 0) != number)
+    if moved:
+        change = latest_states(connection, moved[:1]).get(moved[0])
+        made = "" if change is None else f": {change.state} by {change.made_by} at {change.made_at}: {change.reason}"
+        more = f" (and {len(moved) - 1} more)" if len(moved) > 1 else ""
+        raise StaleDecisionError(
+            f"use {moved[0]}{more}: was changed meanwhile{made:.400}; look at it again, then decide"
+        )
 
 
 def use_history(connection: Connection, use_id: str) -> list[StateChange]:

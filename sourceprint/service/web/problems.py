@@ -27,6 +27,7 @@ from fingerprint.errors import (
     RightsError,
     SignInError,
     SourceprintError,
+    StaleDecisionError,
     StatementError,
     StorageFullError,
     UnknownRecordingError,
@@ -58,6 +59,7 @@ _STATUS: tuple[tuple[type[SourceprintError], int], ...] = (  # the first that fi
     (AudioError, 422),
     (ParameterError, 422),
     (StatementError, 409),
+    (StaleDecisionError, 409),
     (RightsError, 422),
     (EvidenceError, 422),
 )

@@ -8,7 +8,7 @@ import pytest
 from fastapi.routing import APIRoute
 
 from sourceprint.service.access.api_keys import KeyScope
-from sourceprint.service.console import decisions, entrance, own, pages, team
+from sourceprint.service.console import decisions, entrance, own, pages, review, team
 from sourceprint.service.people.roles import Role
 from tests.console_browser import cookies_of, new_person, poster
 from tests.service_servers import TestService
@@ -54,11 +54,17 @@ PAGES: dict[str, set[str]] = {
     "POST /console/people/{person_id}/link": {"admin"},
     "POST /console/people/{person_id}/roles": {"admin"},
     "POST /console/people/{person_id}/removal": {"admin"},
+    "GET /console/review": {"admin", "reviewer", "accountant", "auditor"},
+    "GET /console/review/{use_id}": {"admin", "reviewer", "accountant", "auditor"},
+    "POST /console/review/{use_id}": {"admin", "reviewer"},
+    "POST /console/review/{use_id}/undo": {"admin", "reviewer"},
+    "POST /console/review/bulk": {"admin", "reviewer"},
+    "POST /console/review/bulk/decision": {"admin", "reviewer"},
 }
 
 
 def test_every_page_is_in_the_table() -> None:
-    routes = [route for module in (pages, entrance, own, team, decisions) for route in module.router.routes]
+    routes = [route for module in (pages, entrance, own, team, decisions, review) for route in module.router.routes]
     found = {f"{method} {one.path}" for one in routes if isinstance(one, APIRoute) for method in one.methods or ()}
     assert found == set(PAGES)
     assert not any(one.include_in_schema for one in routes if isinstance(one, APIRoute))
@@ -91,7 +97,8 @@ def test_every_page_is_refused_to_every_other_role(sqlite_service: TestService, 
         for operation in order:
             method, path = operation.split(" ")
             answer = client.request(
-                method, path.format(name="console.js", passkey_id="none", person_id="none", approval_id="none")
+                method,
+                path.format(name="console.js", passkey_id="none", person_id="none", approval_id="none", use_id="none"),
             )
             is_problem = answer.headers.get("content-type", "").startswith("application/problem")
             refused = is_problem and answer.json()["title"] in ("not signed in", "role missing")
