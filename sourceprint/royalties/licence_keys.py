@@ -122,7 +122,8 @@ def _rate(value: Any, where: Location) -> Fraction:
 
 
 def _rate_text(minor: Fraction, currency: str) -> str:
-    return decimal_text(int(minor * 10**_MAX_RATE_DECIMALS), _MAX_RATE_DECIMALS + currency_exponent(currency))
+    """Return a rate as major units; decimals that `_rate` would refuse are cut off."""
+    return decimal_text(int(minor * 10 ** (_MAX_RATE_DECIMALS - currency_exponent(currency))), _MAX_RATE_DECIMALS)
 
 
 ID = Key(_id)

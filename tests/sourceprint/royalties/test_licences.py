@@ -402,6 +402,15 @@ def test_document_and_toml_read_back_as_the_same_licence(licence: Licence) -> No
     assert parse_licence(licence_toml(licence), name="a.toml").digest == digest_of(exact_json(document))
 
 
+def test_a_rate_without_end_is_stored_with_as_many_decimals_as_are_read() -> None:
+    licence = parse_licence(SMALLEST, name="a.toml")
+    endless = replace(licence, rate_card=replace(licence.rate_card, per_second=Fraction(1, 3)))  # of a cent
+    stored = licence_of(licence_document(endless), "")
+    assert stored.rate_card.per_second is not None
+    assert 0 < Fraction(1, 3) - stored.rate_card.per_second < Fraction(1, 10**27)
+    assert licence_document(stored) == licence_document(endless)
+
+
 def test_a_stored_document_that_was_altered_is_refused() -> None:
     document = licence_document(parse_licence(SMALLEST, name="a.toml"))
     document["extra"] = 1
