@@ -11,7 +11,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sourceprint.outputs import program_version
-from sourceprint.service.console import decisions, entrance, own, pages, review, team
+from sourceprint.service.console import decisions, entrance, own, pages, team
+from sourceprint.service.console.queue import all_uses, one_use
 from sourceprint.service.routes import (
     catalogue,
     checks,
@@ -73,7 +74,8 @@ def create_app(server: Server) -> FastAPI:
         own,
         team,
         decisions,
-        review,
+        all_uses,
+        one_use,
     ):
         for route in module.router.routes:
             if isinstance(route, APIRoute):  # else its summary is made of the function's name

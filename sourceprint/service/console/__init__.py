@@ -6,5 +6,5 @@
 - `own`: the first page, and a person's own passkeys
 - `team`: people and roles, for admins
 - `decisions`: what waits for a second person
-- `review`: the queue of uses that wait for a decision
+- `queue`: the review queue, of uses that wait for a decision
 """

@@ -8,7 +8,8 @@ import pytest
 from fastapi.routing import APIRoute
 
 from sourceprint.service.access.api_keys import KeyScope
-from sourceprint.service.console import decisions, entrance, own, pages, review, team
+from sourceprint.service.console import decisions, entrance, own, pages, team
+from sourceprint.service.console.queue import all_uses, one_use
 from sourceprint.service.people.roles import Role
 from tests.console_browser import cookies_of, new_person, poster
 from tests.service_servers import TestService
@@ -64,7 +65,8 @@ PAGES: dict[str, set[str]] = {
 
 
 def test_every_page_is_in_the_table() -> None:
-    routes = [route for module in (pages, entrance, own, team, decisions, review) for route in module.router.routes]
+    made = (pages, entrance, own, team, decisions, all_uses, one_use)
+    routes = [route for module in made for route in module.router.routes]
     found = {f"{method} {one.path}" for one in routes if isinstance(one, APIRoute) for method in one.methods or ()}
     assert found == set(PAGES)
     assert not any(one.include_in_schema for one in routes if isinstance(one, APIRoute))

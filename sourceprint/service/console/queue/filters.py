@@ -1,0 +1,39 @@
+"""The filters of the review queue in the query of every page, and the text of such a query."""
+
+from typing import Annotated
+from urllib.parse import urlencode
+
+from fastapi import Depends, Query
+
+from sourceprint.royalties.review.waiting import WAITING, QueueFilter
+
+__all__ = ["After", "Done", "Wanted", "query_text"]
+
+_LONGEST_FILTER = 512
+
+
+def queue_filter(
+    state: Annotated[str, Query(max_length=20)] = WAITING[0],
+    licensee: Annotated[str, Query(max_length=_LONGEST_FILTER)] = "",
+    recording: Annotated[str, Query(max_length=_LONGEST_FILTER)] = "",
+    q: Annotated[str, Query(max_length=_LONGEST_FILTER)] = "",
+) -> QueueFilter:
+    """Return the filter in the query of a page."""
+    return QueueFilter(state, licensee, recording.strip(), q)
+
+
+Wanted = Annotated[QueueFilter, Depends(queue_filter)]
+"""The filter in the query of a page."""
+
+After = Annotated[str, Query(max_length=100)]
+"""The place after which a page of the queue begins."""
+
+Done = Annotated[str, Query(max_length=40)]
+"""Id of the use that was decided last."""
+
+
+def query_text(wanted: QueueFilter, **more: str) -> str:
+    """Return the query of a page under a filter, "" where nothing is filtered."""
+    named = {"state": wanted.state, "licensee": wanted.licensee, "recording": wanted.recording_id, "q": wanted.text}
+    kept = {name: value for name, value in (named | more).items() if value and (name, value) != ("state", WAITING[0])}
+    return f"?{urlencode(kept)}" if kept else ""

@@ -1,0 +1,168 @@
+"""One use of the review queue with all that a decision on it rests on; decided, then the next one; undone."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import APIRouter
+from fastapi.responses import HTMLResponse
+from sqlalchemy import select
+from starlette.responses import RedirectResponse, Response
+
+from fingerprint.errors import ParameterError, RightsError, StaleDecisionError
+from sourceprint.royalties.review.facts import use_facts
+from sourceprint.royalties.review.undo import undo_change, undoable
+from sourceprint.royalties.review.waiting import QueueFilter, find_waiting
+from sourceprint.royalties.uses.states import LONGEST_REASON, change_state
+from sourceprint.royalties.uses.use import Use, UsePassage
+from sourceprint.service.access.api_keys import KeyScope
+from sourceprint.service.console.pages import page
+from sourceprint.service.console.queue.decision import (
+    Decider,
+    Decision,
+    Reader,
+    done_before,
+    field_of,
+    may_decide,
+    people_of,
+    rights_of,
+    seconds_of,
+    with_names,
+)
+from sourceprint.service.console.queue.filters import Done, Wanted, query_text
+from sourceprint.service.console.visitors import ConsoleRoute, Form, Visitor
+from sourceprint.service.line.evidence import EVIDENCE_PAGE
+from sourceprint.service.line.jobs import SCAN
+from sourceprint.service.people.roles import scopes_of
+from sourceprint.service.store.outbox import note_event
+from sourceprint.service.store.schema import evidence, job
+
+__all__ = ["router"]
+
+router = APIRouter(prefix="/console/review", include_in_schema=False, route_class=ConsoleRoute)
+
+
+@router.get("/{use_id}")
+def show_use(visitor: Reader, use_id: str, wanted: Wanted, done: Done = "") -> HTMLResponse:
+    """Show one use with all that a decision on it rests on."""
+    return _use_page(visitor, use_id, wanted, done=done)
+
+
+@router.post("/{use_id}")
+def decide(visitor: Decider, use_id: str, wanted: Wanted, sent: Form) -> Response:
+    """Decide on a use, if nobody decided since its page was made; then show the next one."""
+    rights = rights_of(visitor)
+    with rights.reading() as connection:
+        place = _place(use_facts(connection, use_id).use)
+    try:
+        decision = Decision.of(sent)
+        change_state(
+            rights, [use_id], decision.state, decision.comment, visitor.actor, recording_id=decision.recording_id,
+            seen={use_id: _number(sent)},
+        )  # fmt: skip
+    except (ParameterError, RightsError) as error:
+        return _use_page(visitor, use_id, wanted, refusal=error, comment=field_of(sent, "comment"))
+    _note(visitor, use_id, decision.state)
+    with rights.reading() as connection:
+        following = next((one.id for one in find_waiting(connection, wanted) if one.place > place), "")
+    address = f"/console/review/{following}" if following else "/console/review"
+    return RedirectResponse(address + query_text(wanted, done=use_id), 303)
+
+
+@router.post("/{use_id}/undo")
+def undo(visitor: Decider, use_id: str, wanted: Wanted, sent: Form) -> Response:
+    """Take one's own last decision on a use back, by a new one that restores the state before."""
+    try:
+        change = undo_change(rights_of(visitor), use_id, visitor.actor, seen=_number(sent))
+    except RightsError as error:
+        return _use_page(visitor, use_id, wanted, refusal=error)
+    _note(visitor, use_id, change.state, undone=True)
+    return RedirectResponse(f"/console/review/{use_id}{query_text(wanted)}", 303)
+
+
+def _use_page(
+    visitor: Visitor,
+    use_id: str,
+    wanted: QueueFilter,
+    *,
+    done: str = "",
+    refusal: ParameterError | RightsError | None = None,
+    comment: str = "",
+) -> HTMLResponse:
+    with rights_of(visitor).reading() as connection:
+        facts = use_facts(connection, use_id)
+        found = find_waiting(connection, wanted)
+    place = _place(facts.use)
+    before = [one.id for one in found if one.place < place]
+    after = [one.id for one in found if one.place > place]
+    people = people_of(visitor)
+    told = "" if refusal is None else with_names(str(refusal), people)
+    status = 200 if refusal is None else 409 if isinstance(refusal, StaleDecisionError) else 422
+    scan = _scan_of(visitor, facts.use)
+    return page(
+        "review_use.html", visitor.sign_in, status=status, here="review", facts=facts, people=people,
+        history=[(one, people.get(one.made_by, one.made_by)) for one in facts.history], told=told, comment=comment,
+        previous=before[-1] if before else "", following=after[0] if after else "", n_found=len(found),
+        at=len(before) + 1 if any(one.id == use_id for one in found) else 0, query=query_text(wanted),
+        passages=[(one, _speed(one), _pitch(one, scan)) for one in facts.use.passages], scan=scan and scan[0],
+        may_decide=may_decide(visitor), may_undo=may_decide(visitor) and undoable(facts.history, visitor.actor),
+        done=done_before(visitor, done), seconds=seconds_of, longest=LONGEST_REASON,
+        why=with_names(facts.use.state_rule, people),
+        confirms=next((one for one in facts.possible if one in ("claimed", "resolved")), ""),
+    )  # fmt: skip
+
+
+def _note(visitor: Visitor, use_id: str, state: str, *, undone: bool = False) -> None:
+    with visitor.server.database.writing() as connection:
+        note_event(
+            connection, "use.undone" if undone else "use.decided", at=visitor.server.database.now(),
+            organisation=visitor.organisation, actor=visitor.actor, subject=f"use:{use_id}", data={"state": state},
+        )  # fmt: skip
+
+
+def _scan_of(visitor: Visitor, use: Use) -> tuple[str, Any] | None:
+    """Return id and result of the newest scan of a track that was kept with a page of evidence, for who may open it."""
+    if KeyScope.SCAN not in scopes_of(visitor.person.roles, reading=True):
+        return None
+    query = (
+        select(job.c.id, job.c.result)
+        .join(evidence, evidence.c.job_id == job.c.id)
+        .where(job.c.organisation_id == visitor.organisation, job.c.kind == SCAN)
+        .where(evidence.c.kind == EVIDENCE_PAGE, evidence.c.content.is_not(None))
+        .where(job.c.result.contains(f'"{use.track_sha256}"'))
+        .order_by(job.c.id.desc())
+        .limit(1)
+    )
+    with visitor.server.database.reading() as connection:
+        row = connection.execute(query).first()
+    return None if row is None else (row.id, json.loads(row.result))
+
+
+def _pitch(passage: UsePassage, scan: tuple[str, Any] | None) -> str:
+    """Return the pitch shift of a passage where its scan states it, in cents."""
+    if scan is None:
+        return ""
+    found = [one for match in scan[1].get("matches", ()) for one in match.get("passages", ())]
+    if passage.number >= len(found):
+        return ""
+    stated = found[passage.number]
+    if not (stated["track_start_ms"] <= passage.start_ms and passage.end_ms <= stated["track_end_ms"]):
+        return ""
+    return f"{stated['pitch_cents']:+.0f} cents"
+
+
+def _speed(passage: UsePassage) -> str:
+    """Return how fast a track plays a recording, by the lengths of both spans."""
+    played = passage.recording_end_ms - passage.recording_start_ms
+    return f"{100 * played / max(1, passage.end_ms - passage.start_ms):.1f} %"
+
+
+def _place(use: Use) -> tuple[int, str]:
+    return -use.attributed_us, use.id
+
+
+def _number(sent: Mapping[str, list[str]]) -> int:
+    text = field_of(sent, "seen")
+    if not text.isascii() or not text.isdigit() or len(text) > 18:
+        raise ParameterError("seen: is missing; load the page again, then decide")
+    return int(text)
