@@ -22,7 +22,7 @@ from sourceprint.service.console.pages import page
 from sourceprint.service.console.queue.decision import (
     WORDS,
     Decider,
-    Decision,
+    QueueDecision,
     Reader,
     done_before,
     field_of,
@@ -59,7 +59,7 @@ def show_queue(visitor: Reader, wanted: Wanted, after: After = "", done: Done = 
 @router.post("/bulk")
 def show_bulk(visitor: Decider, wanted: Wanted, sent: Form) -> HTMLResponse:
     """Show how many uses and seconds a decision on the whole filtered list would change; nothing is changed yet."""
-    decision = Decision.of(sent)
+    decision = QueueDecision.of(sent)
     with rights_of(visitor).reading() as connection:
         found = find_waiting(connection, wanted)
         names = names_of(connection, {one for each in found[:10] for one in each.recordings})
@@ -74,7 +74,7 @@ def show_bulk(visitor: Decider, wanted: Wanted, sent: Form) -> HTMLResponse:
 @router.post("/bulk/decision")
 def decide_bulk(visitor: Decider, wanted: Wanted, sent: Form) -> Response:
     """Decide on the whole filtered list, if it is the one whose number and seconds were shown."""
-    decision = Decision.of(sent)
+    decision = QueueDecision.of(sent)
     with rights_of(visitor).reading() as connection:
         fit = _fit_for(find_waiting(connection, wanted), decision.state)
     if _digest(fit) != field_of(sent, "digest"):

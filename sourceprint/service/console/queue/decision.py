@@ -16,7 +16,7 @@ from sourceprint.service.people.roles import Role
 __all__ = [
     "WORDS",
     "Decider",
-    "Decision",
+    "QueueDecision",
     "Reader",
     "done_before",
     "field_of",
@@ -42,7 +42,7 @@ _CONFIRMED = "confirmed in the review queue"
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class QueueDecision:
     """What a form of ours decides: the new state, the recording that it names, the comment."""
 
     state: str
@@ -50,7 +50,7 @@ class Decision:
     comment: str
 
     @classmethod
-    def of(cls, sent: Mapping[str, list[str]]) -> "Decision":
+    def of(cls, sent: Mapping[str, list[str]]) -> "QueueDecision":
         """Return the decision in a form; a dispute or rejection needs a comment."""
         state, recording_id, comment = (field_of(sent, name).strip() for name in ("state", "recording", "comment"))
         if state not in WORDS:

@@ -19,7 +19,7 @@ from sourceprint.service.access.api_keys import KeyScope
 from sourceprint.service.console.pages import page
 from sourceprint.service.console.queue.decision import (
     Decider,
-    Decision,
+    QueueDecision,
     Reader,
     done_before,
     field_of,
@@ -55,7 +55,7 @@ def decide(visitor: Decider, use_id: str, wanted: Wanted, sent: Form) -> Respons
     with rights.reading() as connection:
         place = _place(use_facts(connection, use_id).use)
     try:
-        decision = Decision.of(sent)
+        decision = QueueDecision.of(sent)
         change_state(
             rights, [use_id], decision.state, decision.comment, visitor.actor, recording_id=decision.recording_id,
             seen={use_id: _number(sent)},
