@@ -148,11 +148,13 @@ class LayerSnapshot:
             raise ParameterError(f"nprobe={nprobe}: must be at least 1")
         if allowed is not None and allowed.shape != (self.n_recordings,):
             raise ParameterError(f"allowed has shape {allowed.shape}: must have one value for each recording")
+        if self._tree is None:
+            order = np.argsort(self.ranks)  # that of the vectors
+            wanted = None if allowed is None else np.repeat(allowed[order], self.counts()[order])
+            return self._exact.search(queries, k, wanted)
         usable = self._ordinal >= 0
         if allowed is not None:
             usable[self._stored] = allowed
-        if self._tree is None:
-            return self._exact.search(queries, k, None if allowed is None else np.repeat(usable, np.diff(self._bounds)))
         rows, similarity, damage = self._compressed.search(queries, k, nprobe=nprobe or NPROBE, usable=usable)
         if damage is not None:
             segment = [layer for layer in self._layers if layer is not None][damage[0]]
@@ -301,11 +303,12 @@ class LayerSnapshot:
 
     @cached_property
     def _content_checks(self) -> NDArray[np.uint64]:
-        checks = np.zeros(self._ordinal.size, dtype=np.uint64)
-        for layer, first in zip(self._layers, self._first_stored[:-1].tolist(), strict=True):
+        checks = np.zeros(self._stored.size, dtype=np.uint64)
+        edges = np.searchsorted(self._stored, self._first_stored)
+        for layer, first, a, b in zip(self._layers, self._first_stored[:-1], edges[:-1], edges[1:], strict=True):
             if layer is not None:
-                checks[first : first + layer.checks.size] = layer.content_checks()
-        return checks[self._stored]
+                checks[a:b] = layer.content_checks(self._stored[a:b] - first)
+        return checks
 
     @cached_property
     def _exact(self) -> ExactVectors:

@@ -21,7 +21,6 @@ through for that: every recording and every list has a checksum of its own, whic
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, Self
 
@@ -97,8 +96,8 @@ class SegmentLayer:
                 raise damaged(self.folder, f"landmarks of its recording {position} {fault}")
             self.checked[position] = True
 
-    def content_checks(self) -> NDArray[np.uint64]:
-        """Return a checksum of times, bins and codes of each recording [shape=(n_recordings,)], exact or compressed.
+    def content_checks(self, positions: NDArray[np.int64]) -> NDArray[np.uint64]:
+        """Return a checksum of times, bins and codes of some recordings [shape=(n,)], exact or compressed.
 
         Raises
         ------
@@ -106,12 +105,13 @@ class SegmentLayer:
             If the layer is exact and a recording differs from its checksum.
         """
         if self.vectors is None:
-            return self.checks
-        for position in range(self.checks.size):
+            return self.checks[positions]
+        checks = np.zeros(positions.size, dtype=np.uint64)
+        for number, position in enumerate(positions.tolist()):
             self.check(position)
-        spans = [slice(int(a), int(b)) for a, b in pairwise(self.bounds)]
-        checks = [rows_check((self.times[rows], self.bins[rows], self.codes[rows])) for rows in spans]
-        return np.array(checks, dtype=np.uint64)
+            rows = slice(int(self.bounds[position]), int(self.bounds[position + 1]))
+            checks[number] = rows_check((self.times[rows], self.bins[rows], self.codes[rows]))
+        return checks
 
     def check_rows(self, rows: NDArray[np.int64]) -> None:
         """Compare the recordings that these rows belong to with their checksums, each once per process.

@@ -30,6 +30,7 @@ _TRAIN_PER_CENTROID = 256
 _KMEANS_ROUNDS = 10
 _TIES = 6  # rows beyond those asked for, so that up to so many more copies of one recording are told apart
 _STRIDE = 2_654_435_761  # Knuth's multiplier: consecutive queries start far apart
+_MOST_ROWS = np.int64(1 << 62)
 _QUERY_BATCH = 4096  # bounds the memory of one call into FAISS
 
 
@@ -102,8 +103,8 @@ class ExactVectors:
             Unit vectors.
         k : int
             Neighbours per query.
-        usable : ndarray [shape=(n_rows,), dtype=bool], optional
-            By row number: those that may be found.
+        usable : ndarray [shape=(n,), dtype=bool], optional
+            For each vector, in the order given: whether it may be found.
 
         Returns
         -------
@@ -116,7 +117,7 @@ class ExactVectors:
         places, similarity = _empty_result(len(queries), max(k, width))
         options = {}
         if usable is not None:
-            bits = np.packbits(usable[self._rows], bitorder="little")
+            bits = np.packbits(usable, bitorder="little")
             selector = faiss.IDSelectorBitmap(self._rows.size, faiss.swig_ptr(bits))  # `bits` must outlive it
             options["params"] = faiss.SearchParameters(sel=selector)
         if width:
@@ -147,7 +148,7 @@ def best_first(
     >>> best_first(np.array([[7, 2]]), np.array([[0.5, 0.5]], dtype=np.float32), 1, first_row=np.array([3]))
     (array([[7]]), array([[0.5]], dtype=float32))
     """
-    place = rows if first_row is None else np.where(rows < first_row[:, None], rows + np.iinfo(np.int32).max, rows)
+    place = rows if first_row is None else np.where(rows < first_row[:, None], rows + _MOST_ROWS, rows)
     order = np.argsort(place, axis=1, kind="stable")
     by_row = np.take_along_axis(similarity, order, axis=1)
     rank = np.argsort(-by_row, axis=1, kind="stable")[:, :k]

@@ -30,7 +30,7 @@ def test_a_filter_keeps_the_usable_results_of_plain_search(n: int, share: float)
     vectors, queries = unit_vectors(n, 3), unit_vectors(20, 4)
     rows = np.arange(n, dtype=np.int64) * 3 + 7
     usable = np.random.default_rng(5).random(3 * n + 8) < share
-    found, similarity = ExactVectors(vectors, rows).search(queries, 4, usable)
+    found, similarity = ExactVectors(vectors, rows).search(queries, 4, usable[rows])
     left = usable[rows]
     expected, cosines = naive_search(vectors[left], rows[left], queries, 4)
     np.testing.assert_array_equal(found, expected)
