@@ -5,7 +5,7 @@ from numba import njit
 
 from fingerprint.kernel_cache import share_safely
 
-__all__ = ["box_smooth", "cells_from_power", "local_maxima", "project", "prominence", "sample_patches"]
+__all__ = ["box_smooth", "cells_from_power", "first_from", "local_maxima", "project", "prominence", "sample_patches"]
 
 share_safely()
 
@@ -194,3 +194,17 @@ def project(patches, matrix, offset, out):
         norm = np.sqrt(square)
         for d in range(dimension):
             out[i, d] = np.float32(0.0) if flat or norm == np.float32(0.0) else out[i, d] / norm
+
+
+@njit(cache=True, nogil=True)
+def first_from(ascending, value):
+    """Return the place of the first number that is not below `value`; the length where all are."""
+    low = 0
+    high = ascending.shape[0]
+    while low < high:
+        middle = (low + high) // 2
+        if ascending[middle] < value:
+            low = middle + 1
+        else:
+            high = middle
+    return low

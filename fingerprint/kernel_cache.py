@@ -1,4 +1,4 @@
-"""Share compiled kernels on disk between processes safely.
+"""Share compiled kernels on disk between processes safely, and load them fast.
 
 Numba keeps the code of each function in files of code and an index that says which file is for which types. It writes
 the index first, and another process that compiles at the same time takes the same name for other types: from then on
@@ -9,6 +9,10 @@ compiles in a process that imports this module.
 That is not enough for generalised ufuncs, as librosa has them: each is kept in two files, and the second calls the
 first by a name that differs from process to process. Two that compile at once may keep one file each, and a process
 that loads them calls nothing. So modules that have them are first used by one process after the other (`one_by_one`).
+
+Before numba loads compiled code, it imports all that it could compile, and SciPy's linear algebra: half a second.
+Here it does so only where it has to compile. Kernels keep to that: NumPy functions that numba has written in Python
+would be imported with each kernel that calls them, so `first_from` replaces `np.searchsorted`.
 """
 
 import fcntl
@@ -19,16 +23,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from numba.core.caching import IndexDataCacheFile
+from numba.core.caching import Cache, IndexDataCacheFile
+from numba.core.runtime.nrt import rtsys
 
 __all__ = ["one_by_one", "share_safely"]
 
+_caches: Any = Cache
 _files: Any = IndexDataCacheFile
 _load = _files.load
 
 
 def share_safely() -> None:
-    """Make numba's cache on disk safe for several processes, as the module describes; calling it twice is harmless."""
+    """Make numba's cache on disk safe for several processes and fast; calling it twice is harmless."""
+    _caches.load_overload = _load_overload
     _files.save = _save
     _files.load = _load_whole
 
@@ -63,6 +70,12 @@ def _save(self: Any, key: Any, data: Any) -> None:
         self._save_data(name, data)
         if key not in overloads:
             self._save_index({**overloads, key: name})
+
+
+def _load_overload(self: Any, types: Any, context: Any) -> Any:
+    """Load a kernel as numba does, but without `context.refresh()`, which the compiler calls itself."""
+    rtsys.initialize(context)  # functions that kernels count references with
+    return self._load_overload(types, context)
 
 
 def _load_whole(self: Any, key: Any) -> Any:

@@ -3,6 +3,7 @@
 import numpy as np
 from numba import njit
 
+from fingerprint._kernels import first_from
 from fingerprint.kernel_cache import share_safely
 from index.storage.layers import BINS_PER_CELL, TIMES_PER_SECOND
 
@@ -185,7 +186,7 @@ def confirm(
         from_ = (at - reach) * TICKS_PER_SECOND
         to = (at + reach) * TICKS_PER_SECOND
         if i == first:
-            low = np.searchsorted(r_ticks, max(from_, 0.0))
+            low = first_from(r_ticks, max(from_, 0.0))
         while low < n and r_ticks[low] < from_:
             low += 1
         j = low
@@ -343,8 +344,8 @@ def grow(
     low = at - FIRST_REACH_SECONDS
     high = at + FIRST_REACH_SECONDS
     for turn in range(MAX_TURNS):
-        first = np.searchsorted(q_times, low)
-        last = np.searchsorted(q_times, high)
+        first = first_from(q_times, low)
+        last = first_from(q_times, high)
         scale = 0
         for s in range(log_scales.shape[0]):
             if abs(log_scales[s] - np.log(line[0])) < abs(log_scales[scale] - np.log(line[0])):

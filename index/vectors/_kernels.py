@@ -10,6 +10,7 @@ import numpy as np
 from numba import njit, types
 from numba.extending import intrinsic, overload
 
+from fingerprint._kernels import first_from
 from fingerprint.kernel_cache import share_safely
 
 __all__ = [
@@ -145,8 +146,8 @@ def descend(queries, centroids, half_norms, first, beam, nodes, next_nodes, near
 @njit(cache=True, nogil=True, error_model="numpy")
 def comes_before(row, other, bounds, ranks):
     """Whether one row sorts before another: by rank of its recording, then by its place there."""
-    one = np.searchsorted(bounds, row, side="right") - 1
-    two = np.searchsorted(bounds, other, side="right") - 1
+    one = first_from(bounds, row + 1) - 1
+    two = first_from(bounds, other + 1) - 1
     return row < other if one == two else ranks[one] < ranks[two]
 
 
@@ -227,7 +228,7 @@ def scan(
                     last = best[q, k - 1]
                     if weight == scores[q, k - 1] and last >= 0 and comes_before(last, row, bounds, ranks):
                         continue
-                    if not all_usable and not usable[np.searchsorted(bounds, row, side="right") - 1]:
+                    if not all_usable and not usable[first_from(bounds, row + 1) - 1]:
                         continue
                     at = k - 1
                     while at > 0 and (

@@ -207,3 +207,10 @@ def test_a_projection_of_length_zero_is_like_nothing() -> None:
     out = np.full((1, 3), np.nan, dtype=np.float32)
     _kernels.project(patch, matrix, np.full(3, 2.0, dtype=np.float32), out)
     assert not out.any()
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 9, 64])
+def test_first_from_is_the_place_where_searchsorted_inserts(n: int) -> None:
+    ascending = np.sort(np.random.default_rng(n).integers(0, 20, n))
+    for value in (-1.0, 0.0, 3.0, 3.5, 19.0, 20.0, np.inf):
+        assert _kernels.first_from(ascending, value) == np.searchsorted(ascending, value)

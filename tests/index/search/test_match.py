@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import subprocess
+import sys
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -573,3 +575,28 @@ def test_digests_of_settings_stay_as_they_are(catalogue: Snapshot) -> None:
     # Of `which`, the recordings count, not the words; passages near the limit are in no result.
     assert len(changed) == len(SearchOptions.__slots__) - 2
     assert len({usual, *(settings_digest(options, None) for options in changed)}) == 1 + len(changed)
+
+
+@pytest.mark.slow
+def test_a_match_with_kernels_on_disk_does_without_the_compiler(tmp_path: Path) -> None:
+    # Its imports take longer than all others of a match.
+    code = (
+        "import sys, numpy as np\n"
+        "from fingerprint.extract import fingerprint_signal\n"
+        "from index.folder.index import Index, Recording\n"
+        "from index.search.match import STANDARD, match_track\n"
+        "from index.storage.layers import recording_landmarks\n"
+        "from index.storage.manifest import layer_specs\n"
+        "y = np.random.default_rng(0).standard_normal(5 * 11025).astype(np.float32)\n"
+        "index = Index.create(sys.argv[1], layer_specs())\n"
+        "with index.writer(exact_limit=16) as writer:\n"
+        "    for name, music in (('one', y), ('other', np.roll(y, 11025))):\n"
+        "        writer.add(Recording(name, duration_ms=5000), recording_landmarks(fingerprint_signal(music)))\n"
+        "track = fingerprint_signal(y, role='track', scales=STANDARD.scales)\n"
+        "found = match_track(track, index.snapshot()).matches\n"
+        "print([match.recording.id for match in found], 'numba.np.arraymath' in sys.modules)\n"
+    )
+    for turn in ("compiled", "loaded"):
+        line = [sys.executable, "-c", code, str(tmp_path / turn)]
+        done = subprocess.run(line, check=True, capture_output=True, text=True)
+    assert done.stdout == "['one'] False\n"
