@@ -1,5 +1,6 @@
 """Pages of the console: templates filled with values, headers that allow our own files alone, style and script."""
 
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -9,13 +10,51 @@ from fastapi.responses import HTMLResponse
 
 from sourceprint.evidence.pages.page import STYLE, asset
 from sourceprint.outputs import program_version
+from sourceprint.service.people.roles import Role
 from sourceprint.service.people.sign_ins import SignIn
 from sourceprint.service.web.problems import Refused
 from sourceprint.text.templates import rendered
 
-__all__ = ["PAGE_HEADERS", "page", "router"]
+__all__ = ["PAGE_HEADERS", "WAYS", "Way", "page", "router"]
 
 router = APIRouter(include_in_schema=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A way at the top of every page.
+
+    Attributes
+    ----------
+    name : str
+        As pages name it in `here`.
+    address, words : str
+    roles : frozenset of Role
+        The roles to which it is shown; the page behind it decides for itself.
+    """
+
+    name: str
+    address: str
+    words: str
+    roles: frozenset[Role]
+
+
+def _way(name: str, words: str, *roles: Role) -> Way:
+    return Way(name, "/console" if name == "home" else f"/console/{name}", words, frozenset(roles or Role))
+
+
+WAYS = (
+    _way("home", "Home"),
+    _way("review", "Review", Role.ADMIN, Role.REVIEWER, Role.ACCOUNTANT, Role.AUDITOR),
+    _way("statements", "Statements", Role.ADMIN, Role.ACCOUNTANT, Role.AUDITOR),
+    _way("licensees", "Licensees", Role.ADMIN, Role.CATALOGUER, Role.ACCOUNTANT, Role.AUDITOR),
+    _way("approvals", "Approvals", Role.ADMIN, Role.CATALOGUER, Role.ACCOUNTANT, Role.AUDITOR),
+    _way("people", "People", Role.ADMIN, Role.AUDITOR),
+    _way("keys", "Keys", Role.ADMIN, Role.AUDITOR),
+    _way("log", "Log", Role.ADMIN, Role.AUDITOR),
+    _way("passkeys", "My passkeys"),
+)
+"""The ways at the top of every page, in their order."""
 
 PAGE_HEADERS = {
     "Content-Security-Policy": (
@@ -50,10 +89,9 @@ def page(
     **values
         For the template.
     """
-    content = rendered(
-        __package__, template, {"visitor": visitor, "here": here, "version": program_version(), **values}
-    )
-    return HTMLResponse(content, status, PAGE_HEADERS)
+    ways = [] if visitor is None else [one for one in WAYS if not one.roles.isdisjoint(visitor.roles)]
+    shared = {"visitor": visitor, "here": here, "ways": ways, "version": program_version()}
+    return HTMLResponse(rendered(__package__, template, shared | values), status, PAGE_HEADERS)
 
 
 @router.get("/console/assets/{name}")

@@ -1,7 +1,7 @@
 """Who opens a page of the console: a signed-in person with the right roles, on our own origin; refusals as pages."""
 
 import re
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 from urllib.parse import parse_qsl
@@ -19,7 +19,7 @@ from sourceprint.service.people.roles import Role
 from sourceprint.service.people.sign_ins import SignIn
 from sourceprint.service.server import Server
 from sourceprint.service.store.outbox import note_event
-from sourceprint.service.web.caller import Serving
+from sourceprint.service.web.caller import Caller, Serving
 from sourceprint.service.web.problems import Refused, status_of
 from sourceprint.service.web.sign_in_cookie import (
     CSRF_HEADER,
@@ -29,7 +29,7 @@ from sourceprint.service.web.sign_in_cookie import (
     signed_in,
 )
 
-__all__ = ["AnyVisitor", "ConsoleRoute", "Door", "Form", "Knocking", "Visitor", "as_role", "own_path"]
+__all__ = ["AnyVisitor", "ConsoleRoute", "Door", "Form", "Knocking", "Visitor", "as_role", "field_of", "own_path"]
 
 _KNOCKS_PER_MINUTE = 20  # of one address, at the doors that need no sign-in
 _MOST_FORM_BYTES = 64_000
@@ -81,6 +81,15 @@ class Visitor:
     def actor(self) -> str:
         """The person in entries of the log, and in the database of rights."""
         return self.sign_in.actor
+
+    @property
+    def caller(self) -> Caller:
+        """The person as a caller of the API, whose functions the pages share."""
+        return Caller(self.sign_in, self.server)
+
+    def has_role(self, *roles: Role) -> bool:
+        """Return whether the person has one of some roles."""
+        return not set(roles).isdisjoint(self.person.roles)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,11 +160,16 @@ Form = Annotated[dict[str, list[str]], Depends(sent_form)]
 """The fields of a form, each with its values."""
 
 
+def field_of(sent: Mapping[str, list[str]], name: str) -> str:
+    """Return the first value of a field of a form; "" where it has none."""
+    return sent.get(name, [""])[0]
+
+
 def as_role(*roles: Role) -> Any:
     """Return the dependency of a route: a visitor with one of these roles; a refusal is an entry of the log."""
 
     def visitor_with_role(visitor: AnyVisitor) -> Visitor:
-        if set(roles).isdisjoint(visitor.person.roles):
+        if not visitor.has_role(*roles):
             with visitor.server.database.writing() as connection:
                 note_event(
                     connection, "access.refused", at=visitor.server.database.now(), organisation=visitor.organisation,

@@ -20,6 +20,7 @@ __all__ = [
     "change_roles",
     "find_person",
     "list_persons",
+    "names_by_actor",
     "remove_person",
     "rename_person",
 ]
@@ -160,6 +161,11 @@ def list_persons(connection: Connection, organisation_id: str, *, removed: bool 
     """Return the people of an organisation, in the order in which they were added; with those removed, if wanted."""
     own = person.c.organisation_id == organisation_id
     return _select(connection, own if removed else own & person.c.removed_at.is_(None))
+
+
+def names_by_actor(connection: Connection, organisation_id: str) -> dict[str, str]:
+    """Return the names of an organisation's people by actor; removed ones too, as what they did stays."""
+    return {one.actor: one.name for one in list_persons(connection, organisation_id, removed=True)}
 
 
 def _expect_another_admin(connection: Connection, found: ServicePerson) -> None:

@@ -4,7 +4,6 @@ Entries of other organisations are hashes to this one: proofs need no more. A lo
 holder of its key, so take a checkpoint now and then, and keep it where the server's operator cannot change it.
 """
 
-import json
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
@@ -16,6 +15,7 @@ from sourceprint.service.log_keys import public_log_key
 from sourceprint.service.store.schema import outbox
 from sourceprint.service.web.caller import Caller, needs
 from sourceprint.service.web.job_views import Limit
+from sourceprint.service.web.log_entries import own_entries
 from sourceprint.service.web.problems import Refused, responses
 from sourceprint.transparency.entry_proof import EntryProof
 from sourceprint.transparency.log import LogReader
@@ -83,12 +83,10 @@ def list_entries(
     limit: Limit = 100,
 ) -> LogPage:
     """List the entries of this organisation."""
-    own = (outbox.c.organisation_id == caller.organisation) & (outbox.c.log_index > after)
-    query = select(outbox.c.log_index, outbox.c.entry).where(own).order_by(outbox.c.log_index).limit(limit + 1)
     with caller.server.database.reading() as connection:
-        rows = connection.execute(query).all()
-    items = [LogEntry(index=row.log_index, entry=json.loads(row.entry)) for row in rows[:limit]]
-    return LogPage(items=items, next=items[-1].index if len(rows) > limit else None)
+        found = own_entries(connection, caller.organisation, after=after, limit=limit + 1)
+    items = [LogEntry(index=one.index, entry=one.entry) for one in found[:limit]]
+    return LogPage(items=items, next=items[-1].index if len(found) > limit else None)
 
 
 @router.get("/entries/{index}/proof", responses=responses(404, 409))

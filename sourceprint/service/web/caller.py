@@ -16,6 +16,7 @@ from fastapi import Depends, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer, SecurityScopes
 from sqlalchemy import Connection
 
+from sourceprint.royalties.rights.database import Database
 from sourceprint.service.access.api_keys import ApiKey, KeyScope, find_key, key_id_in, spend
 from sourceprint.service.people.roles import Role, scopes_of
 from sourceprint.service.people.sign_ins import SignIn
@@ -77,6 +78,11 @@ class Caller:
     def key(self) -> ApiKey | None:
         """The key; None for a person."""
         return self.holder if isinstance(self.holder, ApiKey) else None
+
+    @property
+    def rights(self) -> Database:
+        """The database of rights of the caller's organisation."""
+        return self.server.folder.organisation(self.organisation).rights()
 
     @property
     def sees_own_alone(self) -> bool:

@@ -12,7 +12,7 @@ from sourceprint.service.people.approvals import give_back, needs_two, propose, 
 from sourceprint.service.web.caller import Caller
 from sourceprint.service.web.problems import Refused
 
-__all__ = ["ApprovalId", "second_person"]
+__all__ = ["ApprovalId", "SecondPersonNeeded", "second_person"]
 
 ApprovalId = Annotated[
     str,
@@ -21,6 +21,24 @@ ApprovalId = Annotated[
         description="Id of the approval, where the organisation wants two people for this",
     ),
 ]  # fmt: skip
+
+
+class SecondPersonNeeded(Refused):
+    """A request that waits for a second person; nothing was done.
+
+    Parameters
+    ----------
+    approval_id : str
+        Of its proposal.
+    origin : str
+        Address of the console.
+    """
+
+    def __init__(self, approval_id: str, origin: str) -> None:
+        told = f"approval {approval_id}: another person approves this at {origin}/console/approvals"
+        told += f"; then send the same request with X-Approval: {approval_id}"
+        super().__init__(409, "second person needed", told)
+        self.approval_id = approval_id
 
 
 @contextmanager
@@ -39,7 +57,7 @@ def second_person(caller: Caller, kind: str, request: Mapping[str, str], approva
 
     Raises
     ------
-    Refused
+    SecondPersonNeeded
         409 with the id of the proposal, where it waits for a second person.
     SignInError
         If the approval is not one for this request.
@@ -55,8 +73,7 @@ def second_person(caller: Caller, kind: str, request: Mapping[str, str], approva
         elif wanted:
             made = propose(connection, organisation, kind, digest, request, now=database.clock(), actor=caller.actor)
     if wanted and not approval_id:
-        told = f"approval {made.id}: another person approves this at {caller.server.origin.text}/console/approvals"
-        raise Refused(409, "second person needed", f"{told}; then send the same request with X-Approval: {made.id}")
+        raise SecondPersonNeeded(made.id, caller.server.origin.text)
     try:
         yield by
     except BaseException:
