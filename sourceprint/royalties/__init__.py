@@ -16,6 +16,7 @@ In reading order:
 - `uses`: recordings and works that tracks reuse, licensed or not, with the state of each use
 - `review`: uses that wait for a person
 - `statements`: amounts, lines, balances; the files of a statement; the audit of these files
+- `overview`: what an office looks up: licensees, search
 
 Each imports from itself and from those above it. `docs/money.md` follows one cent through them.
 """

@@ -7,4 +7,5 @@
 - `team`: people and roles, for admins
 - `decisions`: what waits for a second person
 - `queue`: the review queue, of uses that wait for a decision
+- `back_office`: statements, licensees, keys, the log, search
 """
