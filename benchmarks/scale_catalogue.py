@@ -209,7 +209,7 @@ def _most_prominent(rows: NDArray[np.int64], prominence: NDArray[np.float32], wa
 
 def _stored(times: NDArray[np.float64], bins: NDArray[np.float32], vectors: NDArray[np.float32]) -> PreparedLayer:
     halves = vectors.astype(np.float16)
-    return PreparedLayer(
+    return PreparedLayer.of(
         np.rint(times * TIMES_PER_SECOND).astype(np.uint32),
         np.rint(bins * BINS_PER_CELL).astype(np.uint16),
         signs_of(vectors),

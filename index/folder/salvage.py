@@ -110,23 +110,20 @@ def _layer(
     if not ascends(bounds, n_rows):
         raise IndexDamagedError("rows cannot be told apart")
 
-    def column(column_name: str, dtype: Any, *width: int) -> NDArray[Any]:
-        path = f"{name}/{column_name}.npy"
-        return _column(folder / path, files[path].size, dtype, (n_rows, *width))
-
-    times, bins = column("times", np.uint32), column("bins", np.uint16)
-    codes = column("codes", np.uint8, layer.dimension // 8)
-    vectors = column("vectors", np.float16, layer.dimension) if layer.tree is None else None
+    columns, paths = {}, set()
+    for one in layer.stored_columns:
+        path = f"{name}/{one.name}.npy"
+        columns[one.name] = _column(folder / path, files[path].size, one.dtype, (n_rows, *one.shape))
+        paths.add(path)
     if f"{name}/checks.npy" not in bad:
         checks = map_array(folder / name / "checks.npy", np.uint64, (n,))
-    elif bad & {f"{name}/{one}.npy" for one in ("times", "bins", "codes", "vectors")}:
+    elif bad & paths:
         raise IndexDamagedError("nothing proves the rows")
     else:
-        columns = [times, bins, codes, *([] if vectors is None else [vectors])]
         spans = pairwise(bounds.tolist())
-        checks = np.array([rows_check(one[a:b] for one in columns) for a, b in spans], dtype=np.uint64)
+        checks = np.array([rows_check(one[a:b] for one in columns.values()) for a, b in spans], dtype=np.uint64)
     checked = np.zeros(n, dtype=np.bool_)
-    return SegmentLayer(folder / name, bounds, times, bins, codes, checks, checked, vectors, None, table)
+    return SegmentLayer(folder / name, bounds, columns, checks, checked, None, table)
 
 
 def _column(path: Path, size: int, dtype: Any, shape: tuple[int, ...]) -> NDArray[Any]:
@@ -151,11 +148,10 @@ def _contents(
     for position, recording in enumerate(recordings):
         rows = {}
         for name, layer in segment.layers.items():
-            part = slice(int(layer.bounds[position]), int(layer.bounds[position + 1]))
-            codes = layer.codes[part]
-            vectors = vectors_of_signs(codes).astype(np.float16) if layer.vectors is None else layer.vectors[part]
-            if codes.size:
-                rows[name] = PreparedLayer(layer.times[part], layer.bins[part], codes, vectors)
+            columns = layer.rows_of(position)
+            if columns["times"].size:
+                signs = vectors_of_signs(columns["codes"]).astype(np.float16)
+                rows[name] = PreparedLayer({"vectors": signs, **columns})
         try:
             if recording is not None:
                 contents[position] = np.frombuffer(prepare(recording, rows, layers).content, dtype=np.uint8)

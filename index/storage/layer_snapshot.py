@@ -197,6 +197,14 @@ class LayerSnapshot:
             return np.empty(0, np.uint32), np.empty(0, np.uint16), np.empty((0, self.dimension // 8), np.uint8)
         return layer.times[part], layer.bins[part], layer.codes[part]
 
+    def columns_of(self, ordinal: int) -> dict[str, NDArray[Any]]:
+        """Return all that is stored of the landmarks of one recording, by column; compared, as `landmarks_of`.
+
+        A recording without landmarks in this layer has no columns.
+        """
+        layer, part = self._checked_part(ordinal)
+        return {} if layer is None else {name: column[part] for name, column in layer.columns.items()}
+
     def vectors_of(self, ordinal: int) -> NDArray[np.float16]:
         """Return the descriptors of one recording of an exact layer [shape=(n, dimension)]; compared, as its landmarks.
 

@@ -5,8 +5,9 @@ vectors as bits, and a digest of all that. Rounding happens here and nowhere els
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,7 @@ from fingerprint.digests import canonical_json
 from fingerprint.errors import ParameterError
 from fingerprint.landmarks import Fingerprint
 from index.storage.amendments import tags_digest
-from index.storage.manifest import RECORDING, LayerEntry
+from index.storage.manifest import RECORDING, LayerColumn, LayerEntry
 from index.storage.recordings import Recording, recording_to_json
 from index.storage.segment_rules import rows_fault
 from index.vectors.exact import check_vectors
@@ -58,12 +59,25 @@ class LayerLandmarks:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PreparedLayer:
-    """Landmarks as stored: `times` uint32 [n], `bins` uint16 [n], `codes` uint8 [n, d/8], `vectors` float16 [n, d]."""
+    """Landmarks as stored: by column, one row for each."""
 
-    times: NDArray[np.uint32]
-    bins: NDArray[np.uint16]
-    codes: NDArray[np.uint8]
-    vectors: NDArray[np.float16]
+    columns: Mapping[str, NDArray[Any]]
+
+    @classmethod
+    def of(
+        cls,
+        times: NDArray[np.uint32],
+        bins: NDArray[np.uint16],
+        codes: NDArray[np.uint8],
+        vectors: NDArray[np.float16],
+    ) -> Self:
+        """Return landmarks of the standard columns."""
+        return cls({"times": times, "bins": bins, "codes": codes, "vectors": vectors})
+
+    @property
+    def times(self) -> NDArray[np.uint32]:
+        """In 1/4096 s, ascending."""
+        return self.columns["times"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -104,21 +118,24 @@ def prepare(
             known = ", ".join(sorted(layers))
             raise ParameterError(f"recording {recording.id!r}: layer {name!r} is not in this index (it has {known})")
         given, where = landmarks[name], f"recording {recording.id!r}, layer {name!r}"
-        dimension = layers[name].dimension
-        layer = given if isinstance(given, PreparedLayer) else quantise(given, dimension, where=where)
+        columns = layers[name].columns
+        layer = given if isinstance(given, PreparedLayer) else quantise(given, columns, where=where)
         if fault := rows_fault(layer.times, None, recording.duration_ms):
             raise ParameterError(f"{where}: landmarks {fault}; give times within the recording, in order")
-        if layer.vectors.shape[1] != dimension:
-            raise ParameterError(f"{where}: vectors of {layer.vectors.shape[1]} numbers, must have {dimension}")
         stored[name] = layer
         digest.update(canonical_json([name, layer.times.size]))
-        for array in (layer.times, layer.bins, layer.vectors):
-            digest.update(np.ascontiguousarray(array.astype(array.dtype.newbyteorder("<"), copy=False)).data)
+        for column in columns:
+            array, expected = layer.columns[column.name], (layer.times.size, *column.shape)
+            if array.shape != expected or array.dtype != column.dtype:
+                found = f"{array.dtype} {array.shape}"
+                raise ParameterError(f"{where}: {column.name} is {found}, must be {np.dtype(column.dtype)} {expected}")
+            if column.name != "codes":  # these follow from the vectors
+                digest.update(np.ascontiguousarray(array).data)
     content = np.frombuffer(digest.digest(), dtype=np.uint8) ^ tags_digest(recording)
     return Prepared(recording, stored, content.tobytes())
 
 
-def quantise(landmarks: LayerLandmarks, dimension: int, *, where: str) -> PreparedLayer:
+def quantise(landmarks: LayerLandmarks, columns: Sequence[LayerColumn], *, where: str) -> PreparedLayer:
     """Check landmarks and round them to stored precision; worker processes call it before they return a fingerprint.
 
     Raises
@@ -126,6 +143,7 @@ def quantise(landmarks: LayerLandmarks, dimension: int, *, where: str) -> Prepar
     ParameterError
         If an array has the wrong shape, kind, range or order; the message begins with `where`.
     """
+    dimension = next(column.shape[0] for column in columns if column.name == "vectors")
     times = np.asarray(landmarks.times, dtype=np.float64)
     bins = np.asarray(landmarks.bins, dtype=np.float64)
     vectors = check_vectors(landmarks.vectors, dimension, name=f"{where}: vectors")
@@ -152,7 +170,7 @@ def quantise(landmarks: LayerLandmarks, dimension: int, *, where: str) -> Prepar
         raise ParameterError(f"{where}: vector {worst} has length {length[worst]:.3f}, must be 1")
     halves = vectors.astype(np.float16)
     codes = signs_of(halves)  # of the stored values: rounding makes the smallest zero
-    return PreparedLayer(ticks.astype(np.uint32), cells.astype(np.uint16), codes, halves)
+    return PreparedLayer.of(ticks.astype(np.uint32), cells.astype(np.uint16), codes, halves)
 
 
 def recording_landmarks(fingerprint: Fingerprint) -> dict[str, LayerLandmarks]:

@@ -37,6 +37,7 @@ __all__ = [
     "SIDE_FILE",
     "AmendmentsEntry",
     "HubsEntry",
+    "LayerColumn",
     "LayerEntry",
     "LayerSpec",
     "Manifest",
@@ -50,6 +51,7 @@ __all__ = [
     "refuse_blind",
     "require_grant",
     "spec_of",
+    "standard_columns",
     "write_manifest",
 ]
 
@@ -66,6 +68,25 @@ MANIFEST_LIMIT_BYTES = 1 << 28
 """Of one that is read, as it is held in memory; far more than any index needs."""
 
 LEFTOVERS = {"segments", "trees", "readers", "lock", MANIFEST_NAME + ".tmp"}  # of a creation that was interrupted
+
+
+@dataclass(frozen=True, slots=True)
+class LayerColumn:
+    """Numbers that a layer keeps for every landmark: their name, numpy type, and shape for one landmark."""
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...] = ()
+
+
+def standard_columns(dimension: int) -> tuple[LayerColumn, ...]:
+    """Return the columns of a layer of landmarks with descriptors of this length, in the order of their checksums."""
+    return (
+        LayerColumn("times", "<u4"),
+        LayerColumn("bins", "<u2"),
+        LayerColumn("codes", "|u1", (dimension // 8,)),
+        LayerColumn("vectors", "<f2", (dimension,)),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +116,11 @@ class LayerSpec:
             canonical_json(dict(self.params))
         except (TypeError, ValueError) as error:
             raise ParameterError(f"layer parameters must be plain JSON types: {error}") from error
+
+    @property
+    def columns(self) -> tuple[LayerColumn, ...]:
+        """What is kept of every landmark."""
+        return standard_columns(self.dimension)
 
     @property
     def digest(self) -> str:
@@ -152,6 +178,16 @@ class LayerEntry:
         if not LAYER_NAME.fullmatch(name):
             raise ParameterError(f"layer name {name!r}: must be 1 to 64 lower-case letters, digits and underscores")
         return cls(dict(spec.params), spec.dimension, spec.digest, None)
+
+    @property
+    def columns(self) -> tuple[LayerColumn, ...]:
+        """What a landmark is added with."""
+        return standard_columns(self.dimension)
+
+    @property
+    def stored_columns(self) -> tuple[LayerColumn, ...]:
+        """What is kept of it, row by row: a compressed layer keeps no vectors."""
+        return tuple(column for column in self.columns if column.name != "vectors" or self.tree is None)
 
 
 @dataclass(frozen=True, slots=True)

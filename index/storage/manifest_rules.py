@@ -41,10 +41,8 @@ def required_files(segment: "SegmentEntry", layers: dict[str, "LayerEntry"]) -> 
     """Return the files that a segment must have, by path inside its folder; it may have others."""
     wanted = {"recordings.jsonl", "offsets.npy", "keys.npy", "contents.npy"}
     for name in segment.landmarks:
-        columns = ["bounds", "times", "bins", "codes", "checks"]
-        columns += (
-            ["vectors"] if layers[name].tree is None else ["list_sizes", "list_codes", "list_rows", "list_checks"]
-        )
+        columns = ["bounds", "checks", *(column.name for column in layers[name].stored_columns)]
+        columns += [] if layers[name].tree is None else ["list_sizes", "list_codes", "list_rows", "list_checks"]
         wanted |= {f"{name}/{column}.npy" for column in columns}
     return wanted
 

@@ -51,14 +51,12 @@ class SegmentLayer:
         Its folder.
     bounds : ndarray [shape=(n_recordings + 1,), dtype=int64]
         First row of each recording.
-    times, bins, codes : ndarray
-        As stored.
+    columns : mapping of str to ndarray
+        As stored, by name, in the order of the layer's entry in the manifest.
     checks : ndarray [shape=(n_recordings,), dtype=uint64]
         Checksum of the rows of each recording (`rows_check`).
     checked : ndarray [shape=(n_recordings,), dtype=bool]
         Recordings that this process has compared with their checksum.
-    vectors : ndarray [shape=(n_rows, d), dtype=float16] or None
-        If the layer is exact.
     lists : Lists or None
         If it is compressed.
     table : TablePart
@@ -67,14 +65,36 @@ class SegmentLayer:
 
     folder: Path
     bounds: NDArray[np.int64]
-    times: NDArray[np.uint32]
-    bins: NDArray[np.uint16]
-    codes: NDArray[np.uint8]
+    columns: Mapping[str, NDArray[Any]]
     checks: NDArray[np.uint64]
     checked: NDArray[np.bool_]
-    vectors: NDArray[np.float16] | None
     lists: Lists | None
     table: TablePart
+
+    @property
+    def times(self) -> NDArray[np.uint32]:
+        """In 1/4096 s [shape=(n_rows,)]."""
+        return self.columns["times"]
+
+    @property
+    def bins(self) -> NDArray[np.uint16]:
+        """In 1/64 cell [shape=(n_rows,)]."""
+        return self.columns["bins"]
+
+    @property
+    def codes(self) -> NDArray[np.uint8]:
+        """Signs of the descriptors [shape=(n_rows, d / 8)]."""
+        return self.columns["codes"]
+
+    @property
+    def vectors(self) -> NDArray[np.float16] | None:
+        """Descriptors [shape=(n_rows, d)], if the layer is exact."""
+        return self.columns.get("vectors")
+
+    def rows_of(self, position: int) -> dict[str, NDArray[Any]]:
+        """Return the landmarks of a recording, by column; unchecked."""
+        rows = slice(int(self.bounds[position]), int(self.bounds[position + 1]))
+        return {name: column[rows] for name, column in self.columns.items()}
 
     def check(self, position: int) -> None:
         """Compare the rows of a recording with their checksum, and check their values, once per process.
@@ -85,19 +105,15 @@ class SegmentLayer:
             If they differ, or are out of order or range.
         """
         if not self.checked[position]:
-            rows = slice(int(self.bounds[position]), int(self.bounds[position + 1]))
-            columns: list[NDArray[Any]] = [self.times[rows], self.bins[rows], self.codes[rows]]
-            if self.vectors is not None:
-                columns.append(self.vectors[rows])
-            if rows_check(columns) != self.checks[position]:
+            rows = self.rows_of(position)
+            if rows_check(rows.values()) != self.checks[position]:
                 raise damaged(self.folder, f"landmarks of its recording {position} fail their checksum")
-            vectors = None if self.vectors is None else self.vectors[rows]
-            if fault := rows_fault(self.times[rows], vectors, self.table.duration_ms(position)):
+            if fault := rows_fault(rows["times"], rows.get("vectors"), self.table.duration_ms(position)):
                 raise damaged(self.folder, f"landmarks of its recording {position} {fault}")
             self.checked[position] = True
 
     def content_checks(self, positions: NDArray[np.int64]) -> NDArray[np.uint64]:
-        """Return a checksum of times, bins and codes of some recordings [shape=(n,)], exact or compressed.
+        """Return a checksum of all columns but vectors of some recordings [shape=(n,)], exact or compressed.
 
         Raises
         ------
@@ -109,8 +125,7 @@ class SegmentLayer:
         checks = np.zeros(positions.size, dtype=np.uint64)
         for number, position in enumerate(positions.tolist()):
             self.check(position)
-            rows = slice(int(self.bounds[position]), int(self.bounds[position + 1]))
-            checks[number] = rows_check((self.times[rows], self.bins[rows], self.codes[rows]))
+            checks[number] = rows_check(rows for name, rows in self.rows_of(position).items() if name != "vectors")
         return checks
 
     def check_rows(self, rows: NDArray[np.int64]) -> None:
@@ -204,11 +219,9 @@ class Segment:
 
 
 def _open_layer(place: Path, n_rows: int, layer: LayerEntry, table: TablePart) -> SegmentLayer:
-    n = len(table.keys)
-    vectors, lists = None, None
-    if layer.tree is None:
-        vectors = map_array(place / "vectors.npy", np.float16, (n_rows, layer.dimension))
-    else:
+    n, columns = len(table.keys), layer.stored_columns
+    lists = None
+    if layer.tree is not None:
         sizes = map_array(place / "list_sizes.npy", np.uint32, (None,))
         if sizes.sum(dtype=np.int64) != n_rows:
             raise damaged(place / "list_sizes.npy", f"does not add up to {n_rows} landmarks")
@@ -224,19 +237,16 @@ def _open_layer(place: Path, n_rows: int, layer: LayerEntry, table: TablePart) -
     return SegmentLayer(
         place,
         bounds,
-        map_array(place / "times.npy", np.uint32, (n_rows,)),
-        map_array(place / "bins.npy", np.uint16, (n_rows,)),
-        map_array(place / "codes.npy", np.uint8, (n_rows, layer.dimension // 8)),
+        {one.name: map_array(place / f"{one.name}.npy", one.dtype, (n_rows, *one.shape)) for one in columns},
         map_array(place / "checks.npy", np.uint64, (n,)),
         np.zeros(n, dtype=np.bool_),
-        vectors,
         lists,
         table,
     )
 
 
 def rows_check(columns: Iterable[NDArray[Any]]) -> int:
-    """Return the checksum of a recording's rows: XXH3-64 of times, bins, codes and, if exact, vectors, as stored."""
+    """Return the checksum of a recording's rows: XXH3-64 of its part of each column, as stored."""
     digest = xxhash.xxh3_64()
     for column in columns:
         digest.update(np.ascontiguousarray(column).data.cast("B") if column.size else b"")

@@ -7,6 +7,7 @@ recordings; sorting them into lists takes some 16 bytes of memory per landmark.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from fingerprint.digests import FileEntry, canonical_json
 from index.storage.amendments import contents_of, exclusions_of, ranges_array
 from index.storage.durable import make_folder, sync_folder, write_array, write_chunks
-from index.storage.layers import Prepared
+from index.storage.layers import Prepared, PreparedLayer
 from index.storage.manifest import LayerEntry, SegmentEntry, TreeEntry
 from index.storage.recordings import TablePart, line_check, recording_to_json, text_key
 from index.storage.segment import Segment, SegmentLayer, rows_check
@@ -121,10 +122,9 @@ def write_segment(
         n_rows = sum(n_each)
         if not n_rows:
             continue
-        exact = (part.vectors for part in parts) if name not in trees else None
-        columns = _Columns((p.times for p in parts), (p.bins for p in parts), (p.codes for p in parts), exact)
+        columns = {one.name: _added_rows(parts, one.name) for one in entry.stored_columns}
         level = (levels or {}).get(name)
-        files |= _write_layer(folder, name, np.array(n_each), columns, entry.dimension, trees.get(name), level)
+        files |= _write_layer(folder, name, np.array(n_each), entry, columns, trees.get(name), level)
         landmarks[name] = n_rows
     return _finish(folder, len(items), landmarks, files)
 
@@ -180,16 +180,8 @@ def merge_segments(
             continue
         for source, layer in present:
             source.check(layer)
-        exact = (
-            layer.vectors[run] for source, layer in present for run in source.runs(layer) if layer.vectors is not None
-        )
-        columns = _Columns(
-            (layer.times[run] for source, layer in present for run in source.runs(layer)),
-            (layer.bins[run] for source, layer in present for run in source.runs(layer)),
-            (layer.codes[run] for source, layer in present for run in source.runs(layer)),
-            exact if name not in trees else None,
-        )
-        files |= _write_layer(folder, name, counts, columns, entry.dimension, trees.get(name))
+        columns = {one.name: _joined_rows(present, one.name) for one in entry.stored_columns}
+        files |= _write_layer(folder, name, counts, entry, columns, trees.get(name))
         landmarks[name] = n_rows
     return _finish(folder, len(keys), landmarks, files)
 
@@ -219,14 +211,14 @@ def write_tree(folder: Path, tree: Tree, trained_at: int) -> TreeEntry:
     return TreeEntry(folder.name, trained_at, files)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Columns:
-    """The per-landmark arrays of a layer, each in consecutive parts."""
+def _added_rows(parts: Sequence[PreparedLayer], column: str) -> Iterator[NDArray[Any]]:
+    """Yield the rows of one column, recording by recording."""
+    return (part.columns[column] for part in parts)
 
-    times: Iterable[NDArray[np.uint32]]
-    bins: Iterable[NDArray[np.uint16]]
-    codes: Iterable[NDArray[np.uint8]]
-    vectors: Iterable[NDArray[np.float16]] | None
+
+def _joined_rows(sources: Sequence[tuple[MergeSource, SegmentLayer]], column: str) -> Iterator[NDArray[Any]]:
+    """Yield the rows of live recordings of one column, run by run."""
+    return (layer.columns[column][run] for source, layer in sources for run in source.runs(layer))
 
 
 def _write_records(
@@ -262,8 +254,8 @@ def _write_layer(
     folder: Path,
     name: str,
     counts: NDArray[np.int64],
-    columns: _Columns,
-    dimension: int,
+    layer: LayerEntry,
+    columns: Mapping[str, Iterable[NDArray[Any]]],
     tree: Tree | None,
     level: int | None = None,
 ) -> dict[str, FileEntry]:
@@ -271,22 +263,17 @@ def _write_layer(
     make_folder(place)
     bounds = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
     n_rows = int(bounds[-1])
-    files = {
-        "bounds.npy": _write_whole(place / "bounds.npy", bounds),
-        "times.npy": write_array(place / "times.npy", columns.times, shape=(n_rows,), dtype=np.uint32),
-        "bins.npy": write_array(place / "bins.npy", columns.bins, shape=(n_rows,), dtype=np.uint16),
-        "codes.npy": write_array(place / "codes.npy", columns.codes, shape=(n_rows, dimension // 8), dtype=np.uint8),
-    }
-    if columns.vectors is not None:
-        shape = (n_rows, dimension)
-        files["vectors.npy"] = write_array(place / "vectors.npy", columns.vectors, shape=shape, dtype=np.float16)
-    stored = [path for path in ("times.npy", "bins.npy", "codes.npy", "vectors.npy") if path in files]
-    written = [np.asarray(np.load(place / path, mmap_mode="r")) for path in stored]
+    files = {"bounds.npy": _write_whole(place / "bounds.npy", bounds)}
+    written = {}
+    for one in layer.stored_columns:
+        path, shape = place / f"{one.name}.npy", (n_rows, *one.shape)
+        files[path.name] = write_array(path, columns[one.name], shape=shape, dtype=one.dtype)
+        written[one.name] = np.asarray(np.load(path, mmap_mode="r"))
     spans = zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True)
-    checks = np.array([rows_check(column[a:b] for column in written) for a, b in spans], dtype=np.uint64)
+    checks = np.array([rows_check(column[a:b] for column in written.values()) for a, b in spans], dtype=np.uint64)
     files["checks.npy"] = _write_whole(place / "checks.npy", checks)
     if tree is not None:
-        files |= _write_lists(place, words_of(written[2]), tree, level)
+        files |= _write_lists(place, words_of(written["codes"]), tree, level)
     return {f"{name}/{path}": entry for path, entry in files.items()}
 
 

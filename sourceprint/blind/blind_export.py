@@ -161,18 +161,15 @@ def _prepared(
         recording = Recording(token, duration_ms=before.duration_ms, excluded=before.excluded)
         rows = {}
         for name in layers:
-            times, bins, codes = snapshot.layer(name).landmarks_of(ordinal)
-            if times.size:
-                is_exact = layers[name].tree is None
-                signs = vectors_of_signs(codes).astype(np.float16)
-                rows[name] = PreparedLayer(
-                    times, bins, codes, snapshot.layer(name).vectors_of(ordinal) if is_exact else signs
-                )
+            columns = snapshot.layer(name).columns_of(ordinal)
+            if columns:
+                signs = vectors_of_signs(columns["codes"]).astype(np.float16)
+                rows[name] = PreparedLayer({"vectors": signs, **columns})
         item = prepare(recording, rows, layers)
         # The vectors are in the digest of the content now. A compressed layer stores none, and all of them together
         # would not fit into memory.
         slim = {
-            name: layer if layers[name].tree is None else replace(layer, vectors=layer.vectors[:0].copy())
+            name: PreparedLayer({one.name: layer.columns[one.name] for one in layers[name].stored_columns})
             for name, layer in rows.items()
         }
         yield replace(item, layers=slim)

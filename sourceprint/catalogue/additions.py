@@ -331,7 +331,7 @@ def _describe(path: Path) -> _Described:
     audio = (made.name, made.sha256, round(made.duration_seconds * 1000), made.decoder, made.notes)
     specs = layer_specs()
     described = recording_landmarks(made).items()
-    landmarks = {name: quantise(one, specs[name].dimension, where=path.name) for name, one in described}
+    landmarks = {name: quantise(one, specs[name].columns, where=path.name) for name, one in described}
     return _Described("", "", *audio, landmarks)
 
 

@@ -27,10 +27,9 @@ def beyond(snapshot: Snapshot) -> LayerSnapshot:
     def column(like: Any) -> Any:
         return np.broadcast_to(np.zeros(like.shape[1:], like.dtype), (FAR, *like.shape[1:]))
 
-    vectors = None if near.vectors is None else column(near.vectors)
-    columns = (column(near.times), column(near.bins), column(near.codes))
+    columns = {name: column(one) for name, one in near.columns.items()}
     none = np.zeros(1, np.uint64), np.ones(1, np.bool_)
-    far = SegmentLayer(near.folder, np.array([0, FAR]), *columns, *none, vectors, None, table)
+    far = SegmentLayer(near.folder, np.array([0, FAR]), columns, *none, None, table)
     first = Segment(
         near.folder, "000000", table, np.zeros((1, 32), np.uint8), np.empty((0, 3), np.int64), {"recording": far}
     )
