@@ -5,7 +5,16 @@ from numba import njit
 
 from fingerprint.kernel_cache import share_safely
 
-__all__ = ["box_smooth", "cells_from_power", "first_from", "local_maxima", "project", "prominence", "sample_patches"]
+__all__ = [
+    "box_smooth",
+    "cells_from_power",
+    "first_from",
+    "local_maxima",
+    "project",
+    "prominence",
+    "row_maxima",
+    "sample_patches",
+]
 
 share_safely()
 
@@ -31,65 +40,81 @@ def cells_from_power(power, low, high, weight, out):
 
 @njit(cache=True, nogil=True)
 def box_smooth(x, half_frames, half_bins, scratch, out):
-    """Average over (2 half_frames + 1) x (2 half_bins + 1) cells; at the borders, over the cells that exist."""
+    """Average over (2 half_frames + 1) x (2 half_bins + 1) cells; at the borders, over the cells that exist.
+
+    `scratch` takes one row.
+    """
     n_frames, n_bins = x.shape
     for t in range(n_frames):
         first = max(0, t - half_frames)
         last = min(n_frames, t + half_frames + 1)
+        row = x[first]
         for b in range(n_bins):
-            scratch[t, b] = x[first, b]
+            scratch[b] = row[b]
         for i in range(first + 1, last):
+            row = x[i]
             for b in range(n_bins):
-                scratch[t, b] += x[i, b]
+                scratch[b] += row[b]
         share = np.float32(1.0) / np.float32(last - first)
+        total = out[t]
         for b in range(n_bins):
-            scratch[t, b] *= share
-    for t in range(n_frames):
+            scratch[b] *= share
+            total[b] = np.float32(0.0)
+        # The lowest of its cells goes into each sum first, then the next, for all sums at once: so it is vectorised.
+        for d in range(half_bins, 0, -1):
+            higher = total[d:]
+            for b in range(n_bins - d):
+                higher[b] += scratch[b]
+        for d in range(half_bins + 1):
+            higher = scratch[d:]
+            for b in range(n_bins - d):
+                total[b] += higher[b]
         for b in range(n_bins):
-            first = max(0, b - half_bins)
-            last = min(n_bins, b + half_bins + 1)
-            total = np.float32(0.0)
-            for j in range(first, last):
-                total += scratch[t, j]
-            out[t, b] = total / np.float32(last - first)
+            total[b] /= np.float32(min(n_bins, b + half_bins + 1) - max(0, b - half_bins))
 
 
 @njit(cache=True, nogil=True)
-def local_maxima(x, first_frame, last_frame, half_frames, half_bins, floor, out):
+def row_maxima(x, half_bins, out):
+    """Write the greatest value within `half_bins` cells of each, in its row."""
+    n_frames, n_bins = x.shape
+    for t in range(n_frames):
+        row = x[t]
+        most = out[t]
+        for b in range(n_bins):
+            most[b] = row[b]
+        for d in range(1, half_bins + 1):
+            higher = row[d:]
+            for b in range(n_bins - d):
+                most[b] = higher[b] if higher[b] > most[b] else most[b]
+            higher = most[d:]
+            for b in range(n_bins - d):
+                higher[b] = row[b] if row[b] > higher[b] else higher[b]
+
+
+@njit(cache=True, nogil=True)
+def local_maxima(x, greatest, first_frame, last_frame, half_frames, half_bins, floor, out):
     """Write (frame, bin) of the cells of rows [first_frame, last_frame) that exceed `floor` and all their neighbours.
 
-    Of equal cells the first in time, then the lowest in frequency, counts. Returns how many were found.
+    `greatest` is of `row_maxima`. Of equal cells the first in time, then the lowest in frequency, counts. Returns how
+    many were found.
     """
     n_frames, n_bins = x.shape
     count = 0
     for t in range(max(1, first_frame), min(n_frames - 1, last_frame)):
+        row = x[t]
+        most = greatest[t]
         for b in range(1, n_bins - 1):
-            v = x[t, b]
-            if v <= floor[t]:
-                continue
-            if v <= x[t, b - 1] or v < x[t, b + 1] or v <= x[t - 1, b] or v < x[t + 1, b]:
+            v = row[b]
+            if v < most[b] or v <= floor[t]:
                 continue
             top = True
-            b0 = max(0, b - half_bins)
-            b1 = min(n_bins, b + half_bins + 1)
-            for d in range(half_frames + 1):
-                before = t - d
-                if before >= 0:
-                    for j in range(b0, b1):
-                        u = x[before, j]
-                        if u > v or (u == v and (before < t or j < b)):
-                            top = False
-                            break
-                    if not top:
-                        break
-                after = t + d
-                if d > 0 and after < n_frames:
-                    for j in range(b0, b1):
-                        if x[after, j] > v:
-                            top = False
-                            break
-                    if not top:
-                        break
+            for j in range(max(0, b - half_bins), b):
+                if row[j] == v:
+                    top = False
+            for d in range(1, half_frames + 1):
+                if not top:
+                    break
+                top = (t - d < 0 or greatest[t - d, b] < v) and (t + d >= n_frames or greatest[t + d, b] <= v)
             if top:
                 out[count, 0] = t
                 out[count, 1] = b
@@ -177,23 +202,31 @@ def project(patches, matrix, offset, out):
     threads, and with it the bytes of all that is made of descriptors.
     """
     size, dimension = matrix.shape
+    whole = size - size % 4
     for i in range(patches.shape[0]):
+        patch = patches[i]
+        total = out[i]
         for d in range(dimension):
-            out[i, d] = np.float32(0.0)
+            total[d] = np.float32(0.0)
         flat = True
         for k in range(size):
-            value = patches[i, k]
-            if value != np.float32(0.0):
+            if patch[k] != np.float32(0.0):
                 flat = False
+        for k in range(0, whole, 4):  # four rows at a time, as the sums would be stored after each
+            v0, v1, v2, v3 = patch[k], patch[k + 1], patch[k + 2], patch[k + 3]
+            row0, row1, row2, row3 = matrix[k], matrix[k + 1], matrix[k + 2], matrix[k + 3]
             for d in range(dimension):
-                out[i, d] += value * matrix[k, d]
+                total[d] = (((total[d] + v0 * row0[d]) + v1 * row1[d]) + v2 * row2[d]) + v3 * row3[d]
+        for k in range(whole, size):
+            for d in range(dimension):
+                total[d] += patch[k] * matrix[k, d]
         square = np.float32(0.0)
         for d in range(dimension):
-            out[i, d] -= offset[d]
-            square += out[i, d] * out[i, d]
+            total[d] -= offset[d]
+            square += total[d] * total[d]
         norm = np.sqrt(square)
         for d in range(dimension):
-            out[i, d] = np.float32(0.0) if flat or norm == np.float32(0.0) else out[i, d] / norm
+            total[d] = np.float32(0.0) if flat or norm == np.float32(0.0) else total[d] / norm
 
 
 @njit(cache=True, nogil=True)

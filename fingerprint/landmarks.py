@@ -176,7 +176,10 @@ def find_landmarks(
     most = (last - first_frame) * n_bins // 4 + 1
     found = np.empty((most, 2), dtype=np.int64)
     floor = np.full(n_frames, SILENCE_POWER, dtype=np.float32)
-    count = _kernels.local_maxima(power, first_frame, last, params.peak_frames, params.peak_bins, floor, found)
+    greatest = np.empty_like(power)
+    _kernels.row_maxima(power, params.peak_bins, greatest)
+    half = (params.peak_frames, params.peak_bins)
+    count = _kernels.local_maxima(power, greatest, first_frame, last, *half, floor, found)
     peaks = found[:count]
     height = np.empty(count, dtype=np.float32)
     _kernels.prominence(log_power, peaks, params.contrast_frames, params.contrast_bins, height)
@@ -193,7 +196,8 @@ def find_landmarks(
 def smooth_cells(log_power: NDArray[np.float32], params: Params) -> NDArray[np.float32]:
     """Return the moving average of the log spectrogram, same shape, so that sampling a coarse grid does not alias."""
     out = np.empty_like(log_power)
-    _kernels.box_smooth(log_power, params.smooth_frames, params.smooth_bins, np.empty_like(log_power), out)
+    row = np.empty(log_power.shape[1], dtype=np.float32)
+    _kernels.box_smooth(log_power, params.smooth_frames, params.smooth_bins, row, out)
     return out
 
 

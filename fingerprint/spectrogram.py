@@ -132,7 +132,7 @@ def local_energy(power: NDArray[np.float32], params: Params) -> NDArray[np.float
     half = round(params.patch_seconds * params.frames_per_second)
     mean = np.ascontiguousarray(power.mean(axis=1, keepdims=True, dtype=np.float32))
     smooth = np.empty_like(mean)
-    _kernels.box_smooth(mean, half, 0, np.empty_like(mean), smooth)
+    _kernels.box_smooth(mean, half, 0, np.empty(1, dtype=np.float32), smooth)
     return smooth[:, 0]
 
 

@@ -33,6 +33,7 @@ __all__ = [
     "project",
     "prominence",
     "ratio_of_vote",
+    "row_maxima",
     "sample_patches",
     "scan",
     "sign_vectors",
@@ -90,6 +91,13 @@ def local_maxima(
             if min(rivals) == (-float(x[t, b]), t, b):
                 found.append((t, b))
     return found
+
+
+def row_maxima(x: Floats, half_bins: int) -> Floats:
+    """Return the greatest of the cells round each, in its row."""
+    cells = range(x.shape[1])
+    greatest = [[row[max(0, b - half_bins) : b + half_bins + 1].max() for b in cells] for row in x]
+    return np.array(greatest, dtype=x.dtype).reshape(x.shape)
 
 
 def prominence(log_cells: Floats, peaks: Integers, half_frames: int, half_bins: int) -> NDArray[np.float64]:

@@ -23,7 +23,7 @@ def uniform(shape: tuple[int, ...], seed: int) -> NDArray[np.float32]:
 
 def smoothed(x: NDArray[np.float32], half_frames: int, half_bins: int) -> NDArray[np.float32]:
     out = np.full_like(x, np.nan)
-    _kernels.box_smooth(x, half_frames, half_bins, np.full_like(x, np.nan), out)
+    _kernels.box_smooth(x, half_frames, half_bins, np.full(x.shape[1], np.nan, dtype=np.float32), out)
     return out
 
 
@@ -39,7 +39,10 @@ def maxima(
     last = x.shape[0] if last is None else last
     floors = np.full(x.shape[0], floor, dtype=np.float32)
     out = np.full((x.size + 1, 2), -1, dtype=np.int64)
-    count = _kernels.local_maxima(x, first, last, *half, floors, out)
+    greatest = np.full_like(x, np.nan)
+    _kernels.row_maxima(x, half[1], greatest)
+    np.testing.assert_array_equal(greatest, naive.row_maxima(x, half[1]))
+    count = _kernels.local_maxima(x, greatest, first, last, *half, floors, out)
     found = [(int(t), int(b)) for t, b in out[:count]]
     assert (out[count:] == -1).all()
     assert found == naive.local_maxima(x, first, last, *half, floors)
