@@ -7,6 +7,7 @@ from outside: its Content-Security-Policy allows its own folder, or, where every
 
 import base64
 import hashlib
+import re
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
@@ -14,6 +15,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from fingerprint.errors import EvidenceError
 from sourceprint.outputs import program_version
 from sourceprint.text.templates import rendered
 
@@ -21,10 +23,12 @@ __all__ = [
     "ASSETS",
     "SCRIPT",
     "STYLE",
+    "Inset",
     "Shelf",
     "asset",
     "cover_page",
     "file_page",
+    "inset",
     "overview_page",
     "recording_page",
 ]
@@ -75,6 +79,42 @@ class Shelf:
             return picture
         data = self.files[picture.rpartition("/")[2]]
         return f"data:image/png;base64,{base64.b64encode(data).decode('ascii')}"
+
+
+@dataclass(frozen=True, slots=True)
+class Inset:
+    """The inside of a page, to stand in a page of another kind that has the same style.
+
+    Attributes
+    ----------
+    main : Markup
+        Everything between its header and its footer, without styles of single elements.
+    style : str
+        Those styles, as a sheet.
+    """
+
+    main: Markup
+    style: str
+
+
+_MAIN = re.compile(r'<main id="main" tabindex="-1">\n(.*)</main>', re.DOTALL)
+_STYLED = re.compile(r' style="([^"]*)"')  # in tags alone: in text, quotation marks are escaped
+
+
+def inset(content: bytes) -> Inset:
+    """Return the inside of a page of a file that was made before.
+
+    Raises
+    ------
+    EvidenceError
+        If it is no such page.
+    """
+    found = _MAIN.search(content.decode("utf-8", "replace"))
+    if found is None:
+        raise EvidenceError("page of evidence: has no main part; submit the audio again, which makes a new one")
+    places: dict[str, int] = {}
+    main = _STYLED.sub(lambda one: f' data-at="{places.setdefault(one[1], len(places))}"', found[1])
+    return Inset(Markup(main), "".join(f'[data-at="{at}"]{{{style}}}' for style, at in places.items()))
 
 
 STYLE, SCRIPT = "page.css", "page.js"

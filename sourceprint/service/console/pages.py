@@ -1,5 +1,7 @@
 """Pages of the console: templates filled with values, headers that allow our own files alone, style and script."""
 
+import base64
+import hashlib
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -8,7 +10,7 @@ from typing import Any
 from fastapi import APIRouter, Response
 from fastapi.responses import HTMLResponse
 
-from sourceprint.evidence.pages.page import STYLE, asset
+from sourceprint.evidence.pages.page import STYLE, Inset, asset
 from sourceprint.outputs import program_version
 from sourceprint.service.people.roles import Role
 from sourceprint.service.people.sign_ins import SignIn
@@ -46,6 +48,7 @@ def _way(name: str, words: str, *roles: Role) -> Way:
 WAYS = (
     _way("home", "Home"),
     _way("review", "Review", Role.ADMIN, Role.REVIEWER, Role.ACCOUNTANT, Role.AUDITOR),
+    _way("scans", "Scans", Role.ADMIN, Role.REVIEWER, Role.AUDITOR, Role.LICENSEE),
     _way("statements", "Statements", Role.ADMIN, Role.ACCOUNTANT, Role.AUDITOR),
     _way("licensees", "Licensees", Role.ADMIN, Role.CATALOGUER, Role.ACCOUNTANT, Role.AUDITOR),
     _way("approvals", "Approvals", Role.ADMIN, Role.CATALOGUER, Role.ACCOUNTANT, Role.AUDITOR),
@@ -56,11 +59,16 @@ WAYS = (
 )
 """The ways at the top of every page, in their order."""
 
-PAGE_HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+
+def _policy(styles: str = "'self'", images: str = "'self'") -> str:
+    return (
+        f"default-src 'none'; script-src 'self'; style-src {styles}; img-src {images}; connect-src 'self'; "
         "form-action 'self'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'"
-    ),
+    )
+
+
+PAGE_HEADERS = {
+    "Content-Security-Policy": _policy(),
     "Referrer-Policy": "same-origin",  # with none at all, forms state no origin
     "X-Frame-Options": "DENY",
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -73,7 +81,13 @@ _TYPES = {"css": "text/css", "js": "text/javascript"}
 
 
 def page(
-    template: str, visitor: SignIn | None = None, *, status: int = 200, here: str = "", **values: Any
+    template: str,
+    visitor: SignIn | None = None,
+    *,
+    status: int = 200,
+    here: str = "",
+    evidence: Inset | None = None,
+    **values: Any,
 ) -> HTMLResponse:
     """Return a page.
 
@@ -86,12 +100,18 @@ def page(
     status : int
     here : str
         The way at the top that leads here.
+    evidence : Inset, optional
+        A page of evidence inside this one: its pictures are in it, and the policy names its style by a digest.
     **values
         For the template.
     """
     ways = [] if visitor is None else [one for one in WAYS if not one.roles.isdisjoint(visitor.roles)]
-    shared = {"visitor": visitor, "here": here, "ways": ways, "version": program_version()}
-    return HTMLResponse(rendered(__package__, template, shared | values), status, PAGE_HEADERS)
+    shared = {"visitor": visitor, "here": here, "ways": ways, "evidence": evidence, "version": program_version()}
+    headers = PAGE_HEADERS
+    if evidence is not None:
+        digest = base64.b64encode(hashlib.sha256(evidence.style.encode()).digest()).decode("ascii")
+        headers = headers | {"Content-Security-Policy": _policy(f"'self' 'sha256-{digest}'", "'self' data:")}
+    return HTMLResponse(rendered(__package__, template, shared | values), status, headers)
 
 
 @router.get("/console/assets/{name}")

@@ -13,9 +13,10 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
 from fingerprint.errors import SourceprintError
+from sourceprint.service.access.api_keys import KeyScope
 from sourceprint.service.console.pages import page
 from sourceprint.service.people.persons import ServicePerson, find_person
-from sourceprint.service.people.roles import Role
+from sourceprint.service.people.roles import Role, scopes_of
 from sourceprint.service.people.sign_ins import SignIn
 from sourceprint.service.server import Server
 from sourceprint.service.store.outbox import note_event
@@ -90,6 +91,10 @@ class Visitor:
     def has_role(self, *roles: Role) -> bool:
         """Return whether the person has one of some roles."""
         return not set(roles).isdisjoint(self.person.roles)
+
+    def may(self, scope: KeyScope, *, reading: bool = False) -> bool:
+        """Return whether the roles bring a scope, for a request that only reads, or for any."""
+        return scope in scopes_of(self.person.roles, reading=reading)
 
 
 @dataclass(frozen=True, slots=True)

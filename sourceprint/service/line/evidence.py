@@ -35,6 +35,7 @@ __all__ = [
     "drop_evidence",
     "find_evidence",
     "keep_evidence",
+    "list_evidence",
     "make_evidence",
 ]
 
@@ -124,6 +125,12 @@ def find_evidence(connection: Connection, job_id: str, kind: str) -> EvidenceDoc
         select(evidence.c.content, evidence.c.reason).where(evidence.c.job_id == job_id, evidence.c.kind == kind)
     ).first()
     return None if row is None else EvidenceDocument(kind, row.content and bytes(row.content), row.reason)
+
+
+def list_evidence(connection: Connection, job_id: str) -> dict[str, str]:
+    """Return the kinds of documents that were asked for with a job, each with the reason why it is missing, or ""."""
+    query = select(evidence.c.kind, evidence.c.reason).where(evidence.c.job_id == job_id)
+    return {row.kind: row.reason or "" for row in connection.execute(query)}
 
 
 def drop_evidence(connection: Connection, job_ids: Sequence[str]) -> None:

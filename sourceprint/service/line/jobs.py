@@ -40,6 +40,8 @@ __all__ = [
     "JobClaim",
     "add_jobs",
     "claim",
+    "count_before",
+    "count_states",
     "find_job",
     "find_repeated",
     "finish",
@@ -262,10 +264,10 @@ def put_back(database: ServiceDatabase, claims: Sequence[JobClaim]) -> int:
         return sum(connection.execute(update(job).where(_is_held(held)).values(**back)).rowcount for held in claims)
 
 
-def find_job(connection: Connection, organisation_id: str, job_id: str, *, kind: str = "") -> Job | None:
+def find_job(connection: Connection, organisation_id: str, job_id: str) -> Job | None:
     """Return a job of an organisation; None where it has none with this id."""
     own = and_(job.c.organisation_id == organisation_id, job.c.id == job_id)
-    row = connection.execute(select(job).where(own, *([job.c.kind == kind] if kind else []))).mappings().first()
+    row = connection.execute(select(job).where(own)).mappings().first()
     return None if row is None else _job(row)
 
 
@@ -286,8 +288,9 @@ def list_jobs(
     after: str = "",
     limit: int = 100,
     by: str = "",
+    newest_first: bool = False,
 ) -> list[Job]:
-    """Return jobs of an organisation in the order of their ids, that is, of submission.
+    """Return jobs of an organisation in the order of their ids, that is, of submission, or the newest first.
 
     Parameters
     ----------
@@ -305,9 +308,24 @@ def list_jobs(
     conditions += [job.c.state == state] if state else []
     conditions += [job.c.reference == reference] if reference else []
     conditions += [job.c.created_by == by] if by else []
-    conditions += [job.c.id > after] if after else []
-    rows = connection.execute(select(job).where(*conditions).order_by(job.c.id).limit(limit)).mappings()
+    conditions += [job.c.id < after if newest_first else job.c.id > after] if after else []
+    order = job.c.id.desc() if newest_first else job.c.id
+    rows = connection.execute(select(job).where(*conditions).order_by(order).limit(limit)).mappings()
     return [_job(row) for row in rows]
+
+
+def count_states(connection: Connection, organisation_id: str, kind: str, *, by: str = "") -> dict[str, int]:
+    """Return how many jobs of a kind an organisation has in each state; with `by` those of one key or person."""
+    own = and_(job.c.organisation_id == organisation_id, job.c.kind == kind, *([job.c.created_by == by] if by else []))
+    counts = connection.execute(select(job.c.state, func.count()).where(own).group_by(job.c.state))
+    return dict.fromkeys(STATES, 0) | {row[0]: row[1] for row in counts}
+
+
+def count_before(connection: Connection, waiting: Job) -> int:
+    """Return how many jobs of its organisation and kind are taken before a job that waits."""
+    sooner = or_(job.c.priority < waiting.priority, and_(job.c.priority == waiting.priority, job.c.id < waiting.id))
+    line = and_(job.c.state == QUEUED, job.c.organisation_id == waiting.organisation_id, job.c.kind == waiting.kind)
+    return connection.scalar(select(func.count()).select_from(job).where(line, sooner)) or 0
 
 
 def queue_length(connection: Connection) -> dict[str, int]:

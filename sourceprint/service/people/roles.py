@@ -1,6 +1,7 @@
 """Roles of people, and the scopes that each brings: the same scopes as keys of the API have.
 
-An auditor reads everything and changes nothing: all scopes, for reading alone. A licensee checks tracks against the
+An auditor reads everything and changes nothing: all scopes, for reading alone. An admin reads scans, checks and the
+catalogue, as decisions in the review queue rest on them. A licensee checks tracks against the
 catalogue of another organisation, under the grants that its own one holds, and sees the checks that it made itself.
 """
 
@@ -34,6 +35,9 @@ _SCOPES = {
 }
 
 
+_READS = {Role.ADMIN: (KeyScope.SCAN, KeyScope.CHECK, KeyScope.CATALOGUE_READ)}  # beside those, for reading alone
+
+
 def scopes_of(roles: Iterable[Role], *, reading: bool) -> frozenset[KeyScope]:
     """Return the scopes of some roles together, for a request that only reads, or for any.
 
@@ -47,7 +51,9 @@ def scopes_of(roles: Iterable[Role], *, reading: bool) -> frozenset[KeyScope]:
     held = list(roles)
     if reading and Role.AUDITOR in held:
         return frozenset(KeyScope)
-    return frozenset(scope for role in held for scope in _SCOPES[role])
+    found = [scope for role in held for scope in _SCOPES[role]]
+    found += [scope for role in held for scope in _READS.get(role, ())] if reading else []
+    return frozenset(found)
 
 
 def valid_roles(roles: Iterable[str]) -> tuple[Role, ...]:

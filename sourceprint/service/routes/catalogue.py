@@ -1,19 +1,13 @@
 """The catalogue: add, replace, remove, correct, tag and exclude recordings; list and search them."""
 
-import heapq
 from pathlib import PurePath
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from anyio import to_thread
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from fingerprint.errors import UnknownRecordingError
-from index.folder.index import Index
 from index.storage.recordings import Recording, recording_to_json
-from index.storage.tags import parse_ranges
-from sourceprint.catalogue.annotations import change_exclusions, change_tags, remove_recordings
-from sourceprint.catalogue.corrections import Correction, correct
 from sourceprint.identifiers.isrc import validate
 from sourceprint.service.access.api_keys import KeyScope
 from sourceprint.service.line.arguments import AdditionArguments, encode_arguments
@@ -34,7 +28,14 @@ from sourceprint.service.web.job_views import (
 )
 from sourceprint.service.web.own_jobs import find_own
 from sourceprint.service.web.problems import responses
-from sourceprint.service.web.shapes import ExcludedRange, Isrc, Line, TagText
+from sourceprint.service.web.recordings import (
+    RecordingChange,
+    change_own_recording,
+    find_own_recording,
+    find_own_recordings,
+    remove_own_recording,
+)
+from sourceprint.service.web.shapes import Isrc, Line, TagText
 from sourceprint.service.web.uploads import AUDIO_BODY, receive
 
 __all__ = ["router"]
@@ -97,19 +98,6 @@ class RecordingsPage(BaseModel):
 
     items: list[dict[str, Any]]
     next: str | None = Field(description="Give it as `after` for the next page; null on the last")
-
-
-class RecordingChange(Body):
-    """A change of a recording; fields that are not given stay."""
-
-    title: Line | None = Field(None, max_length=1_000)
-    artists: list[Line] | None = Field(None, max_length=100)
-    isrc: Isrc | Literal[""] | None = None
-    add_tags: list[TagText] = Field([], max_length=100)
-    remove_tags: list[TagText] = Field([], max_length=100)
-    exclude: list[ExcludedRange] | None = Field(
-        None, max_length=1_000, description='Ranges that never count, such as "1:00-1:20", in place of those before'
-    )
 
 
 @router.get("", responses=responses())
@@ -207,72 +195,23 @@ def list_recordings(
     limit: Limit = 100,
 ) -> RecordingsPage:
     """List recordings by id, or search them."""
-    opened, words = caller.server.catalogue(caller.organisation), q.casefold()
-
-    def fits(one: Recording) -> bool:
-        text = " ".join((one.id, one.title, *one.artists, one.isrc)).casefold()
-        return one.id > after and words in text and (not tag or tag in one.tags)
-
-    recordings = [] if opened is None else opened.recordings
-    found = heapq.nsmallest(limit + 1, filter(fits, recordings), key=lambda one: one.id)
-    shown = found[:limit]
-    return RecordingsPage(
-        items=[recording_to_json(one) for one in shown], next=shown[-1].id if len(found) > limit else None
-    )
+    found = find_own_recordings(caller, q, tag=tag, after=after, limit=limit)
+    return RecordingsPage(items=[recording_to_json(one) for one in found.items], next=found.next)
 
 
 @router.get("/recordings/{recording_id:path}", responses=responses(404))
 def get_recording(caller: _Reader, recording_id: str) -> dict[str, Any]:
     """Get one recording, by its id or one that it had before."""
-    return recording_to_json(_recording(caller, recording_id))
+    return recording_to_json(find_own_recording(caller, recording_id))
 
 
 @router.patch("/recordings/{recording_id:path}", responses=responses(404, 409, 413))
 def change_recording(caller: _Writer, recording_id: str, change: RecordingChange) -> dict[str, Any]:
     """Correct words, give or take tags, exclude ranges of one recording."""
-    found, store = _recording(caller, recording_id), _store(caller)
-    for text in change.exclude or ():
-        parse_ranges(text)
-    words = (change.title, change.artists, change.isrc)
-    _note(caller, "recording.change begun", found.id)
-    if words != (None, None, None):
-        artists = None if change.artists is None else tuple(change.artists)
-        isrc = validate(change.isrc) if change.isrc else change.isrc
-        correct(store, [Correction(found.id, title=change.title, artists=artists, isrc=isrc, source="")])
-    if change.add_tags or change.remove_tags:
-        change_tags(store, [found.id], added=change.add_tags, removed=change.remove_tags)
-    if change.exclude is not None:
-        change_exclusions(store, found.id, change.exclude, clear=True)
-    _note(caller, "recording.changed", found.id, fields=sorted(change.model_fields_set))
-    return recording_to_json(_recording(caller, found.id))
+    return recording_to_json(change_own_recording(caller, recording_id, change))
 
 
 @router.delete("/recordings/{recording_id:path}", status_code=204, responses=responses(404, 409))
 def remove_recording(caller: _Writer, recording_id: str) -> None:
     """Remove a recording: it is found no more; results that name it stay."""
-    found = _recording(caller, recording_id)
-    _note(caller, "recording.removal begun", found.id)
-    remove_recordings(_store(caller), [found.id])
-    _note(caller, "recording.removed", found.id)
-
-
-def _recording(caller: Caller, recording_id: str) -> Recording:
-    opened = caller.server.catalogue(caller.organisation)
-    if opened is None:
-        raise UnknownRecordingError(f"{recording_id[:512]}: is not in the catalogue, which is empty")
-    return opened.recording(recording_id)
-
-
-def _store(caller: Caller) -> Index:
-    return Index.open(caller.server.folder.organisation(caller.organisation).index)
-
-
-def _note(caller: Caller, event: str, recording_id: str, **data: Any) -> None:
-    """Enter a change of the index, which is no transaction of the database: when it begins, and when it is done."""
-    opened = caller.server.catalogue(caller.organisation)
-    facts = {"index": opened.digest} if opened is not None else {}
-    with caller.server.database.writing() as connection:
-        note_event(
-            connection, event, at=caller.server.database.now(), organisation=caller.organisation, actor=caller.actor,
-            subject=f"recording:{recording_id}", data=facts | data,
-        )  # fmt: skip
+    remove_own_recording(caller, recording_id)

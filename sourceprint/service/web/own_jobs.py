@@ -40,12 +40,12 @@ EVIDENCE_ANSWER: dict[int | str, dict[str, Any]] = responses(404, 409) | {
 _FILES = {EVIDENCE_PAGE: ("text/html; charset=utf-8", "html"), EVIDENCE_CASE: ("application/zip", "zip")}
 
 
-def find_own(caller: Caller, job_id: str, kind: str) -> Job:
+def find_own(caller: Caller, job_id: str, *kinds: str) -> Job:
     """Return a job of the caller's organisation, for a licensee one of its own; 404 if there is none with this id."""
     with caller.server.database.reading() as connection:
-        found = find_job(connection, caller.organisation, job_id, kind=kind)
-    if found is None or (caller.sees_own_alone and found.created_by != caller.actor):
-        raise Refused(404, "not found", f"{kind} {job_id[:64]}: is not there")
+        found = find_job(connection, caller.organisation, job_id)
+    if found is None or found.kind not in kinds or (caller.sees_own_alone and found.created_by != caller.actor):
+        raise Refused(404, "not found", f"{' or '.join(kinds)} {job_id[:64]}: is not there")
     return found
 
 

@@ -26,16 +26,21 @@ __all__ = [
 CSRF_HEADER = "x-csrf-token"
 """The header that a change carries, where it is no form."""
 
+_UNATTENDED_HEADER = "x-unattended"  # of a page that asks for news by itself
+
 
 def signed_in(request: Request, server: Server) -> SignIn | None:
-    """Return the sign-in of a request's cookie, if it holds; its use is written down now and then."""
+    """Return the sign-in of a request's cookie, if it holds; its use is written down now and then.
+
+    A page that asks for news by itself is no use: left open, it would keep a sign-in from ending.
+    """
     token = request.cookies.get(_name(server), "")
     if not token or not token.isascii():
         return None
     now = server.database.clock()
     with server.database.reading() as connection:
         found = find_sign_in(connection, token, now=now)
-    if found is not None and is_due(found, now=now):
+    if found is not None and is_due(found, now=now) and _UNATTENDED_HEADER not in request.headers:
         with server.database.writing() as connection:
             keep_open(connection, found, now=now)
     return found

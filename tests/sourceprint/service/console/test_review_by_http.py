@@ -197,11 +197,11 @@ def test_a_use_leads_to_the_evidence_page_of_its_newest_scan_for_who_may_open_it
         for job_id, organisation, content in (("a", "main", b"x"), ("b", "main", None), ("c", "other", b"x")):
             connection.execute(insert(job), {"id": job_id, "organisation_id": organisation, **columns, **made})
             connection.execute(insert(evidence), {"job_id": job_id, "kind": "page", "content": content})
-    for role, is_linked in (("reviewer", True), ("auditor", True), ("accountant", False), ("admin", False)):
+    for role, is_linked in (("reviewer", True), ("auditor", True), ("accountant", False), ("admin", True)):
         with poster(sqlite_service, cookies_of(sqlite_service, new_person(sqlite_service, "Bo", role))) as client:
             text = client.get(f"/console/review/{use_id}").text
-            assert ("/v1/scans/a/evidence/page" in text, "-38 cents" in text) == (is_linked, is_linked), role
-            assert "/v1/scans/b" not in text
-            assert "/v1/scans/c" not in text
+            assert ("/console/scans/a/evidence" in text, "-38 cents" in text) == (is_linked, is_linked), role
+            assert "/scans/b" not in text
+            assert "/scans/c" not in text
             answer = client.get("/v1/scans/a/evidence/page")
             assert answer.status_code == (200 if is_linked else 403)

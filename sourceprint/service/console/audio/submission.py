@@ -1,0 +1,45 @@
+"""The forms that submit audio: a track to be scanned or checked, a recording for the catalogue.
+
+A script of the page sends each file as the body of a request to the API, which streams it, with its limits, and with an
+idempotency key: a file that is sent again after a broken connection is one job.
+"""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from fastapi.responses import HTMLResponse
+
+from sourceprint.service.access.grants import list_grants
+from sourceprint.service.console.audio.kinds import SCOPES
+from sourceprint.service.console.pages import page
+from sourceprint.service.console.visitors import ConsoleRoute, Visitor, as_role
+from sourceprint.service.line.jobs import CHECK
+from sourceprint.service.people.roles import Role
+from sourceprint.service.web.problems import Refused
+from sourceprint.signatures import private_keys
+
+__all__ = ["router"]
+
+router = APIRouter(prefix="/console/scans", include_in_schema=False, route_class=ConsoleRoute)
+
+_Worker = Annotated[Visitor, as_role(Role.REVIEWER, Role.LICENSEE)]
+
+
+@router.get("/new")
+def show_form(visitor: _Worker, kind: Annotated[str, Query(max_length=10)] = "") -> HTMLResponse:
+    """Show the form that submits tracks to be scanned or checked."""
+    kinds = [one for one, scope in SCOPES.items() if visitor.may(scope)]
+    wanted = kind or kinds[0]
+    if wanted not in kinds:
+        raise Refused(404, "not found", f"kind {kind!r:.20}: there are {' and '.join(kinds)}")
+    own, now = visitor.server.folder.organisation(visitor.organisation), visitor.server.database.now()
+    grants = []
+    if wanted == CHECK:
+        with visitor.server.database.reading() as connection:
+            given = list_grants(connection, visitor.organisation)
+        grants = [one for one in given if one.holder_id == visitor.organisation and not one.fault(now)]
+    return page(
+        "scan_new.html", visitor.sign_in, here="scans", kinds=kinds, kind=wanted, grants=grants,
+        needs_grant=visitor.caller.sees_own_alone, policies=sorted(one.stem for one in own.policies.glob("*.toml")),
+        may_sign=next(private_keys(own.keys), None) is not None, most_mb=visitor.server.settings.upload_mb,
+    )  # fmt: skip
