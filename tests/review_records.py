@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
-from sourceprint.royalties.review.waiting import QueueFilter, WaitingUse, find_waiting
+from sourceprint.royalties.review.waiting import QueueFilter, WaitingUse, read_queue
 from sourceprint.royalties.rights.database import Database
 from sourceprint.royalties.rights.history import apply_records
 from sourceprint.royalties.rights.rows import row_of
@@ -59,7 +60,7 @@ def fill_queue(database: Database, folder: Path, n: int = 3, *, title: str = "Bl
     return waiting(database)
 
 
-def waiting(database: Database, **wanted: str) -> list[WaitingUse]:
+def waiting(database: Database, **wanted: Any) -> list[WaitingUse]:
     """Return the queue."""
     with database.reading() as connection:
-        return find_waiting(connection, QueueFilter(**wanted))
+        return read_queue(connection).find(QueueFilter(**wanted))

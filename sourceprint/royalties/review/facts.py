@@ -8,6 +8,7 @@ from sqlalchemy import Connection, select
 from fingerprint.errors import UnknownRightsError, printable
 from sourceprint.royalties.percentages import format_percent
 from sourceprint.royalties.periods import parse_date
+from sourceprint.royalties.review.estimates import Estimate, Estimator, policies_of
 from sourceprint.royalties.rights.records import RightsRecording
 from sourceprint.royalties.rights.rights import load_rights
 from sourceprint.royalties.rights.schema import use as use_table
@@ -67,6 +68,10 @@ class UseFacts:
         From its first state.
     last_change : int
         Number of the last change; 0 without one.
+    estimate : Estimate
+        The money that it would move.
+    basis : list of str
+        How that comes about, by licence and territory.
     """
 
     use: Use
@@ -75,6 +80,8 @@ class UseFacts:
     shares: tuple[OwnedShare, ...]
     history: list[StateChange]
     last_change: int
+    estimate: Estimate
+    basis: list[str]
 
     @property
     def contenders(self) -> tuple[str, ...]:
@@ -101,11 +108,11 @@ def use_facts(connection: Connection, use_id: str) -> UseFacts:
     UnknownRightsError
         If the id is not that of a current use.
     """
-    query = select(use_table.c.document).where(use_table.c.id == use_id, use_table.c.superseded_by.is_(None))
-    document = connection.scalar(query)
-    if document is None:
+    query = select(use_table.c.document, use_table.c.attribution_id)
+    row = connection.execute(query.where(use_table.c.id == use_id, use_table.c.superseded_by.is_(None))).first()
+    if row is None:
         raise UnknownRightsError(f"use {printable(use_id):.60}: is not among the current uses; open the list again")
-    first = use_from_json(json.loads(document))
+    first = use_from_json(json.loads(row.document))
     change = latest_states(connection, [use_id]).get(use_id)
     found = first if change is None else change.applied_to(first)
     recording_ids = (found.recording_id,) if found.recording_id else found.candidates
@@ -117,6 +124,7 @@ def use_facts(connection: Connection, use_id: str) -> UseFacts:
         for reading in shares.terms.readings(found):
             for share in shares.of(reading, territory, day):
                 territories.setdefault(share, []).append(territory)
+    estimator = Estimator(connection, found.licensee, [found], policies_of(connection, [row.attribution_id]))
     return UseFacts(
         found,
         tuple(rights.recordings[one] for one in recording_ids if one in rights.recordings),
@@ -124,6 +132,8 @@ def use_facts(connection: Connection, use_id: str) -> UseFacts:
         tuple(_owned(share, names, tuple(where)) for share, where in territories.items()),
         use_history(connection, use_id),
         last_changes(connection, [use_id]).get(use_id, 0),
+        estimator.of(found),
+        estimator.lines(found),
     )
 
 

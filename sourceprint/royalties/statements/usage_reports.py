@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, fields
 from fractions import Fraction
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select
+from sqlalchemy import Connection, Row, func, insert, select
 
 from fingerprint.digests import exact_json
 from fingerprint.errors import ListedError, ParameterError, StatementError, printable
@@ -28,6 +28,7 @@ __all__ = [
     "expect_attributed_so",
     "expect_days_in",
     "latest_report",
+    "latest_reports",
     "report_to_json",
     "reports_of",
     "reports_text",
@@ -144,6 +145,15 @@ def reports_of(connection: Connection, licensee: str, period: Period | None = No
     return [
         _report(row) for row in connection.execute(query.order_by(column.period_start, column.period_end, column.id))
     ]
+
+
+def latest_reports(connection: Connection, licensee: str) -> list[UsageReport]:
+    """Return the latest version of each usage report of a licensee, by period."""
+    column = usage_report.c
+    of_licensee = select(func.max(column.id)).where(column.licensee == licensee)
+    latest = of_licensee.group_by(column.period_start, column.period_end)
+    query = select(usage_report).where(column.id.in_(latest)).order_by(column.period_start, column.period_end)
+    return [_report(row) for row in connection.execute(query)]
 
 
 def same_report(one: Usage, other: Usage) -> bool:

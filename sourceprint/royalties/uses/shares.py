@@ -29,6 +29,9 @@ __all__ = ["JudgedShare", "RightOutcome", "UseShares", "judge_uses"]
 _Subject = tuple[str, str]
 """Kind and id of what a share is in: a recording or a work."""
 
+_Parts = tuple[tuple[str, int], ...]
+"""Licences of the same shares, each with the part of its amount that it pays for them."""
+
 
 @dataclass(frozen=True, slots=True)
 class JudgedShare:
@@ -108,6 +111,7 @@ class UseShares:
         self._known_outcomes: Remembered[tuple[object, ...], tuple[tuple[str, tuple[ShareOutcome, ...]], ...]] = (
             Remembered()
         )
+        self._known_parts: Remembered[tuple[object, ...], tuple[_Parts, ...]] = Remembered()
         self._known_bars: Remembered[tuple[object, ...], tuple[tuple[_Subject, ShareOutcome], ...]] = Remembered()
         self.terms = LicenceTerms(rights)
 
@@ -144,6 +148,42 @@ class UseShares:
                         best[right] = outcomes
             for right, outcomes in best.items():
                 yield from (RightOutcome(territory, right, outcome) for outcome in outcomes)
+
+    def licensed_parts(self, use: Use, territory: str, day: date) -> tuple[_Parts, ...]:
+        """Return the parts of an amount that licences pay for, in 10**-18 of it; the shares are not built.
+
+        Each item is for shares that the same licences permit: one, or all between which they are held; each with the
+        part that it pays, the product of its rate card's part for a right, the work's part and the share.
+
+        Parameters
+        ----------
+        use : Use
+            Without candidates, as in `of`.
+        """
+        terms = self.terms.of(use, territory)
+        bars = self._bars(use, territory, day)
+        key = (terms, use.layer, day, *bars)
+        if (known := self._known_parts.get(key)) is not None:
+            return known
+        barred = dict(bars)
+        made_on = parse_date(use.generated_on, what=f"generated_on of use {use.id}")
+        found: dict[tuple[str, ...], dict[str, int]] = {}
+        for right, work_id, work_millionths in self._parts(use, terms, territory, day):
+            # Owners are looked up only where licences tell them apart.
+            holders = self._of(use, right, work_id, territory, day) if terms.by_party else (_NOBODY,)
+            for holder in holders:
+                outcome = _outcome(terms, barred, right, use.recording_id, work_id, holder)
+                if outcome.outcome not in ("licensed", "held"):
+                    continue
+                parts = found.setdefault(outcome.licence_ids, {})
+                for licence_id in outcome.licence_ids:
+                    rights = dict(self._rights.licences[licence_id].on(made_on).rate_card.rights)
+                    part = rights.get(right, 0) * work_millionths * holder.millionths
+                    parts[licence_id] = parts.get(licence_id, 0) + part
+        listed = tuple(tuple(parts.items()) for parts in found.values())
+        if terms.shared:
+            self._known_parts[key] = listed
+        return listed
 
     def _outcomes_of(self, use: Use, territory: str, day: date) -> tuple[tuple[str, tuple[ShareOutcome, ...]], ...]:
         """Return the outcomes of the shares of a use by their right, the best first; the shares are not built."""

@@ -67,7 +67,7 @@ def test_pages_follow_each_other_though_their_last_use_is_decided(sqlite_databas
     assert ([one.track_name for one in second.items], second.first) == (["4.wav", "3.wav", "2.wav"], 3)
     third = page_of(waiting(sqlite_database), after=second.next, size=3)
     assert ([one.track_name for one in third.items], third.next) == (["1.wav"], "")
-    for after in ("x", "7-", "-U1", "\u0663-U1", "9" * 19 + "-U"):
+    for after in ("x", "EUR_7_", "EUR_-1_2_U1", "EUR_\u0663_1_U1", "EUR_1_" + "9" * 90 + "_U"):
         with pytest.raises(ParameterError, match="is no place of the queue"):
             page_of(found, after=after)
 

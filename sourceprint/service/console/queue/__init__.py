@@ -3,6 +3,7 @@
 Reviewers and admins decide; accountants and auditors read. The filters of the queue stand in the query of every page,
 so the next use is the next of the filtered list.
 
+- `kept`: all that waits, kept in memory as long as it holds
 - `filters`: the filters in the query of a page
 - `decision`: a decision as a form of ours sends it, and who may make it
 - `all_uses`: the queue, page by page, and decisions on all of it

@@ -9,14 +9,8 @@ from fastapi.responses import HTMLResponse
 from starlette.responses import RedirectResponse, Response
 
 from fingerprint.errors import ParameterError, StaleDecisionError
-from sourceprint.royalties.review.waiting import (
-    WAITING,
-    WaitingUse,
-    find_waiting,
-    licensees_of,
-    names_of,
-    page_of,
-)
+from sourceprint.royalties.review.estimates import shown_sums
+from sourceprint.royalties.review.waiting import WAITING, WaitingUse, page_of
 from sourceprint.royalties.uses.states import LONGEST_REASON, change_state
 from sourceprint.service.console.pages import page
 from sourceprint.service.console.queue.decision import (
@@ -27,10 +21,12 @@ from sourceprint.service.console.queue.decision import (
     done_before,
     field_of,
     may_decide,
+    money_of,
     rights_of,
     seconds_of,
 )
 from sourceprint.service.console.queue.filters import After, Done, Wanted, query_text
+from sourceprint.service.console.queue.kept import waiting_in
 from sourceprint.service.console.visitors import ConsoleRoute, Form
 from sourceprint.service.store.outbox import note_event
 
@@ -43,40 +39,37 @@ _MOST_AT_ONCE = 10_000
 
 @router.get("")
 def show_queue(visitor: Reader, wanted: Wanted, after: After = "", done: Done = "") -> HTMLResponse:
-    """Show a page of the queue, with the number and the seconds of all of it."""
-    with rights_of(visitor).reading() as connection:
-        found = find_waiting(connection, wanted)
-        shown = page_of(found, after=after)
-        names = names_of(connection, {one for each in shown.items for one in each.recordings})
-        licensees = licensees_of(connection)
+    """Show a page of the queue, with the number, the seconds and the money of all of it."""
+    queue = waiting_in(rights_of(visitor))
+    found = queue.find(wanted)
+    shown = page_of(found, after=after, currency=wanted.currency)
     return page(
         "review.html", visitor.sign_in, here="review", shown=shown, sums=_sums(found), wanted=wanted, states=WAITING,
-        names=names, licensees=licensees, query=query_text(wanted), more=query_text(wanted, after=shown.next),
-        may_decide=may_decide(visitor), seconds=seconds_of, done=done_before(visitor, done), longest=LONGEST_REASON,
+        names=queue.recordings, licensees=queue.licensees, currencies=queue.currencies(wanted.state),
+        query=query_text(wanted), more=query_text(wanted, after=shown.next), may_decide=may_decide(visitor),
+        seconds=seconds_of, money=money_of, done=done_before(visitor, done), longest=LONGEST_REASON,
     )  # fmt: skip
 
 
 @router.post("/bulk")
 def show_bulk(visitor: Decider, wanted: Wanted, sent: Form) -> HTMLResponse:
-    """Show how many uses and seconds a decision on the whole filtered list would change; nothing is changed yet."""
+    """Show how many uses and how much money a decision on the whole filtered list would move; nothing is changed."""
     decision = QueueDecision.of(sent)
-    with rights_of(visitor).reading() as connection:
-        found = find_waiting(connection, wanted)
-        names = names_of(connection, {one for each in found[:10] for one in each.recordings})
+    queue = waiting_in(rights_of(visitor))
+    found = queue.find(wanted)
     fit = _fit_for(found, decision.state)
     return page(
-        "review_bulk.html", visitor.sign_in, here="review", decision=decision, word=WORDS[decision.state], names=names,
-        sums=_sums(fit), n_left=len(found) - len(fit), first=fit[:10], digest=_digest(fit), query=query_text(wanted),
-        seconds=seconds_of,
+        "review_bulk.html", visitor.sign_in, here="review", decision=decision, word=WORDS[decision.state],
+        names=queue.recordings, sums=_sums(fit), n_left=len(found) - len(fit), first=fit[:10], digest=_digest(fit),
+        query=query_text(wanted), seconds=seconds_of, money=money_of,
     )  # fmt: skip
 
 
 @router.post("/bulk/decision")
 def decide_bulk(visitor: Decider, wanted: Wanted, sent: Form) -> Response:
-    """Decide on the whole filtered list, if it is the one whose number and seconds were shown."""
+    """Decide on the whole filtered list, if it is the one whose sums were shown."""
     decision = QueueDecision.of(sent)
-    with rights_of(visitor).reading() as connection:
-        fit = _fit_for(find_waiting(connection, wanted), decision.state)
+    fit = _fit_for(waiting_in(rights_of(visitor)).find(wanted), decision.state)
     if _digest(fit) != field_of(sent, "digest"):
         raise StaleDecisionError(
             "the list was changed meanwhile; nothing was decided: look at the new sums, then decide"
@@ -104,6 +97,8 @@ def _fit_for(found: Sequence[WaitingUse], state: str) -> list[WaitingUse]:
 def _sums(found: Sequence[WaitingUse]) -> dict[str, Any]:
     return {
         "uses": len(found),
+        "money": shown_sums(one.estimate for one in found),
+        "without": sum(not one.estimate.amounts for one in found),
         "seconds": seconds_of(sum(one.attributed_us for one in found)),
         "licensees": len({one.licensee for one in found}),
         "recordings": len({name for one in found for name in one.recordings}),
@@ -111,6 +106,6 @@ def _sums(found: Sequence[WaitingUse]) -> dict[str, Any]:
 
 
 def _digest(found: Sequence[WaitingUse]) -> str:
-    """Return a digest of uses and their last changes: the same list is what was shown."""
-    lines = "".join(f"{one.id} {one.last_change}\n" for one in found)
+    """Return a digest of uses, their last changes and their money: the same list is what was shown."""
+    lines = "".join(f"{one.id} {one.last_change} {one.estimate}\n" for one in found)
     return hashlib.sha256(lines.encode()).hexdigest()

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fingerprint.errors import ParameterError, UnknownRightsError
 from sourceprint.royalties.decimals import decimal_text
+from sourceprint.royalties.review.estimates import Estimate, shown_amount
 from sourceprint.royalties.review.undo import undoable
 from sourceprint.royalties.rights.database import Database
 from sourceprint.royalties.uses.states import last_changes, use_history
@@ -21,6 +22,7 @@ __all__ = [
     "done_before",
     "field_of",
     "may_decide",
+    "money_of",
     "people_of",
     "rights_of",
     "seconds_of",
@@ -101,6 +103,14 @@ def done_before(visitor: Visitor, use_id: str) -> tuple[str, str, int] | None:
 def seconds_of(microseconds: int) -> str:
     """Return microseconds as seconds with one decimal, for people."""
     return f"{decimal_text(microseconds // 100_000, 1, least=1)} s"
+
+
+def money_of(estimate: Estimate) -> str:
+    """Return the money that a use would move, for people; why there is no estimate, where there is none."""
+    shown = " and ".join(shown_amount(*one) for one in estimate.amounts)
+    if not shown:
+        return f"no estimate: {estimate.missing}"
+    return f"{shown} and more: {estimate.missing}" if estimate.missing else shown
 
 
 def field_of(sent: Mapping[str, list[str]], name: str) -> str:

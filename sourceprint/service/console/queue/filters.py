@@ -16,16 +16,17 @@ def queue_filter(
     state: Annotated[str, Query(max_length=20)] = WAITING[0],
     licensee: Annotated[str, Query(max_length=_LONGEST_FILTER)] = "",
     recording: Annotated[str, Query(max_length=_LONGEST_FILTER)] = "",
+    currency: Annotated[str, Query(max_length=3)] = "",
     q: Annotated[str, Query(max_length=_LONGEST_FILTER)] = "",
 ) -> QueueFilter:
     """Return the filter in the query of a page."""
-    return QueueFilter(state, licensee, recording.strip(), q)
+    return QueueFilter(state, licensee, recording.strip(), currency, text=q)
 
 
 Wanted = Annotated[QueueFilter, Depends(queue_filter)]
 """The filter in the query of a page."""
 
-After = Annotated[str, Query(max_length=100)]
+After = Annotated[str, Query(max_length=200)]
 """The place after which a page of the queue begins."""
 
 Done = Annotated[str, Query(max_length=40)]
@@ -34,6 +35,12 @@ Done = Annotated[str, Query(max_length=40)]
 
 def query_text(wanted: QueueFilter, **more: str) -> str:
     """Return the query of a page under a filter, "" where nothing is filtered."""
-    named = {"state": wanted.state, "licensee": wanted.licensee, "recording": wanted.recording_id, "q": wanted.text}
+    named = {
+        "state": wanted.state,
+        "licensee": wanted.licensee,
+        "recording": wanted.recording_id,
+        "currency": wanted.currency,
+        "q": wanted.text,
+    }
     kept = {name: value for name, value in (named | more).items() if value and (name, value) != ("state", WAITING[0])}
     return f"?{urlencode(kept)}" if kept else ""

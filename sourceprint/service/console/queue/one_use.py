@@ -10,9 +10,9 @@ from sqlalchemy import select
 from starlette.responses import RedirectResponse, Response
 
 from fingerprint.errors import ParameterError, RightsError, StaleDecisionError
-from sourceprint.royalties.review.facts import use_facts
+from sourceprint.royalties.review.facts import UseFacts, use_facts
 from sourceprint.royalties.review.undo import undo_change, undoable
-from sourceprint.royalties.review.waiting import QueueFilter, find_waiting
+from sourceprint.royalties.review.waiting import Place, QueueFilter, place_of
 from sourceprint.royalties.uses.states import LONGEST_REASON, change_state
 from sourceprint.royalties.uses.use import Use, UsePassage
 from sourceprint.service.access.api_keys import KeyScope
@@ -24,12 +24,14 @@ from sourceprint.service.console.queue.decision import (
     done_before,
     field_of,
     may_decide,
+    money_of,
     people_of,
     rights_of,
     seconds_of,
     with_names,
 )
 from sourceprint.service.console.queue.filters import Done, Wanted, query_text
+from sourceprint.service.console.queue.kept import waiting_in
 from sourceprint.service.console.visitors import ConsoleRoute, Form, Visitor
 from sourceprint.service.line.evidence import EVIDENCE_PAGE
 from sourceprint.service.line.jobs import SCAN
@@ -53,7 +55,7 @@ def decide(visitor: Decider, use_id: str, wanted: Wanted, sent: Form) -> Respons
     """Decide on a use, if nobody decided since its page was made; then show the next one."""
     rights = rights_of(visitor)
     with rights.reading() as connection:
-        place = _place(use_facts(connection, use_id).use)
+        place = _place(use_facts(connection, use_id), wanted)
     try:
         decision = QueueDecision.of(sent)
         change_state(
@@ -63,8 +65,8 @@ def decide(visitor: Decider, use_id: str, wanted: Wanted, sent: Form) -> Respons
     except (ParameterError, RightsError) as error:
         return _use_page(visitor, use_id, wanted, refusal=error, comment=field_of(sent, "comment"))
     _note(visitor, use_id, decision.state)
-    with rights.reading() as connection:
-        following = next((one.id for one in find_waiting(connection, wanted) if one.place > place), "")
+    found = waiting_in(rights).find(wanted)
+    following = next((one.id for one in found if one.place(wanted.currency) > place), "")
     address = f"/console/review/{following}" if following else "/console/review"
     return RedirectResponse(address + query_text(wanted, done=use_id), 303)
 
@@ -91,10 +93,10 @@ def _use_page(
 ) -> HTMLResponse:
     with rights_of(visitor).reading() as connection:
         facts = use_facts(connection, use_id)
-        found = find_waiting(connection, wanted)
-    place = _place(facts.use)
-    before = [one.id for one in found if one.place < place]
-    after = [one.id for one in found if one.place > place]
+    found = waiting_in(rights_of(visitor)).find(wanted)
+    place = _place(facts, wanted)
+    before = [one.id for one in found if one.place(wanted.currency) < place]
+    after = [one.id for one in found if one.place(wanted.currency) > place]
     people = people_of(visitor)
     told = "" if refusal is None else with_names(str(refusal), people)
     status = 200 if refusal is None else 409 if isinstance(refusal, StaleDecisionError) else 422
@@ -106,7 +108,7 @@ def _use_page(
         at=len(before) + 1 if any(one.id == use_id for one in found) else 0, query=query_text(wanted),
         passages=[(one, _speed(one), _pitch(one, scan)) for one in facts.use.passages], scan=scan and scan[0],
         may_decide=may_decide(visitor), may_undo=may_decide(visitor) and undoable(facts.history, visitor.actor),
-        done=done_before(visitor, done), seconds=seconds_of, longest=LONGEST_REASON,
+        done=done_before(visitor, done), seconds=seconds_of, money=money_of(facts.estimate), longest=LONGEST_REASON,
         why=with_names(facts.use.state_rule, people),
         confirms=next((one for one in facts.possible if one in ("claimed", "resolved")), ""),
     )  # fmt: skip
@@ -157,8 +159,8 @@ def _speed(passage: UsePassage) -> str:
     return f"{100 * played / max(1, passage.end_ms - passage.start_ms):.1f} %"
 
 
-def _place(use: Use) -> tuple[int, str]:
-    return -use.attributed_us, use.id
+def _place(facts: UseFacts, wanted: QueueFilter) -> Place:
+    return place_of(facts.use.id, facts.estimate, facts.use.attributed_us, wanted.currency)
 
 
 def _number(sent: Mapping[str, list[str]]) -> int:

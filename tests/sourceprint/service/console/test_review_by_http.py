@@ -49,7 +49,7 @@ def test_a_decision_names_its_person_in_rights_and_log_and_leads_to_the_next_use
     longest, middle, _ = fill_queue(rights_of(service), tmp_path, 3, title=HOSTILE)
     with poster(service, cookies_of(service, reviewer)) as client:
         listed = client.get("/console/review")
-        assert "3 uses, 18.0 s" in listed.text
+        assert "3 uses, 0.04 EUR" in listed.text
         assert HOSTILE not in listed.text
         assert "&lt;img" in listed.text
         shown = client.get(f"/console/review/{longest.id}")
@@ -127,7 +127,7 @@ def test_a_filtered_list_is_decided_at_once_after_its_sum_was_shown(service: Tes
     with poster(service, cookies_of(service, person)) as client:
         only = {"recording": "R1"}
         shown = client.post("/console/review/bulk", params=only, data={"state": "withdrawn", "comment": "silence"})
-        assert "Reject 3 uses, 21.0 s?" in shown.text
+        assert "Reject 3 uses, 0.04 EUR?" in shown.text
         digest = re.findall(r'name="digest" value="(\w+)"', shown.text)[0]
         sent = {"state": "withdrawn", "comment": "silence", "digest": digest}
         assert last_states(service, found[0].id) == []
@@ -136,7 +136,7 @@ def test_a_filtered_list_is_decided_at_once_after_its_sum_was_shown(service: Tes
         stale = client.post("/console/review/bulk/decision", params=only, data=sent)
         assert (stale.status_code, "nothing was decided" in stale.text) == (409, True)
         shown = client.post("/console/review/bulk", params=only, data={"state": "withdrawn", "comment": "silence"})
-        assert "Reject 2 uses, 12.0 s?" in shown.text
+        assert "Reject 2 uses, 0.02 EUR?" in shown.text
         sent["digest"] = re.findall(r'name="digest" value="(\w+)"', shown.text)[0]
         done = client.post("/console/review/bulk/decision", params=only, data=sent)
         assert (done.status_code, done.headers["location"]) == (303, "/console/review?recording=R1")
