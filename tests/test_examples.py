@@ -28,6 +28,7 @@ RUN_ELSEWHERE = {
     "docs/formats/case.md": "sh: tests/sourceprint/evidence/test_cases.py",
     "docs/formats/scan-result.md": "json: tests/sourceprint/scans/test_scan_records.py",
     "docs/formats/gate-policy.md": "toml: tests/sourceprint/gate/test_policy.py",
+    "docs/formats/problems.md": "json: tests/sourceprint/service/test_problems.py",
     "docs/formats/licence.md": "toml: tests/sourceprint/test_format_pages.py",
     "docs/formats/policy.md": "toml: tests/sourceprint/test_format_pages.py",
     "docs/money/EXAMPLE.md": "tests/sourceprint/royalties/test_example.py makes the page anew",

@@ -18,10 +18,11 @@ from fingerprint.errors import SourceprintError
 from sourceprint.royalties.rights.database import Database
 from sourceprint.royalties.rights.schema import chain_entry
 from sourceprint.service.data_folder import DataFolder
-from sourceprint.service.log_keys import log_key, log_key_name, stored_setting
+from sourceprint.service.log_keys import log_key, log_key_name
 from sourceprint.service.store.database import ServiceDatabase
 from sourceprint.service.store.outbox import note_event
-from sourceprint.service.store.schema import organisation, outbox, setting
+from sourceprint.service.store.schema import organisation, outbox
+from sourceprint.service.store.stored_settings import find_setting, set_setting, stored_setting
 from sourceprint.transparency.log import Log
 
 __all__ = ["ORIGIN", "LogFeed", "LogFeeder"]
@@ -131,7 +132,7 @@ class LogFeed:
         """Note the next entries of a chain; return how many."""
         name = f"chain {organisation_id}"
         with self._database.reading() as connection:
-            last = int(connection.scalar(select(setting.c.value).where(setting.c.name == name)) or 0)
+            last = int(find_setting(connection, name) or 0)
         columns = (chain_entry.c.sequence, chain_entry.c.kind, chain_entry.c.hash)
         query = select(*columns).where(chain_entry.c.sequence > last).order_by(chain_entry.c.sequence)
         with rights.reading() as connection:
@@ -148,8 +149,7 @@ class LogFeed:
                     connection, "rights.changed", at=self._database.now(), organisation=organisation_id,
                     actor="chain", subject=f"chain:{row.sequence}", data={"kind": row.kind, "hash": row.hash},
                 )  # fmt: skip
-            noted = update(setting).where(setting.c.name == name).values(value=str(found[-1].sequence))
-            connection.execute(noted)
+            set_setting(connection, name, str(found[-1].sequence))
         return len(found)
 
 

@@ -9,13 +9,13 @@ from contextlib import suppress
 from itertools import count
 from pathlib import Path
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection
 
 from fingerprint.errors import EvidenceError
 from sourceprint.service.data_folder import DataFolder
 from sourceprint.service.store.database import ServiceDatabase
 from sourceprint.service.store.outbox import note_event
-from sourceprint.service.store.schema import setting
+from sourceprint.service.store.stored_settings import find_setting, set_setting, stored_setting
 from sourceprint.signatures import (
     PRIVATE_SUFFIX,
     PUBLIC_SUFFIX,
@@ -26,7 +26,7 @@ from sourceprint.signatures import (
     private_keys,
 )
 
-__all__ = ["log_key", "log_key_name", "public_log_key", "rotate_log_key", "stored_setting"]
+__all__ = ["log_key", "log_key_name", "public_log_key", "rotate_log_key"]
 
 _KEY = "log key"
 
@@ -52,9 +52,9 @@ def log_key_name(folder: DataFolder, connection: Connection) -> str:
     EvidenceError
         If it cannot be read, or made.
     """
-    name = connection.scalar(select(setting.c.value).where(setting.c.name == _KEY))
+    name = find_setting(connection, _KEY)
     if name is not None:
-        return str(name)
+        return name
     if next(private_keys(folder.log_key), None) is None:
         folder.log_key.mkdir(parents=True, exist_ok=True, mode=0o700)
         with suppress(EvidenceError):  # another server of the same folder makes it at this moment
@@ -64,8 +64,7 @@ def log_key_name(folder: DataFolder, connection: Connection) -> str:
 
 def public_log_key(folder: DataFolder, connection: Connection) -> Path:
     """Return the file of the public key in use; there may be none yet."""
-    name = connection.scalar(select(setting.c.value).where(setting.c.name == _KEY)) or "log"
-    return folder.log_key / (str(name) + PUBLIC_SUFFIX)
+    return folder.log_key / ((find_setting(connection, _KEY) or "log") + PUBLIC_SUFFIX)
 
 
 def rotate_log_key(database: ServiceDatabase, folder: DataFolder, *, actor: str) -> tuple[PrivateKey, Path]:
@@ -83,17 +82,9 @@ def rotate_log_key(database: ServiceDatabase, folder: DataFolder, *, actor: str)
     free = next(each for each in names if not (folder.log_key / (each + PUBLIC_SUFFIX)).exists())
     new, path = create_key(folder.log_key, free)
     with database.writing() as connection:
-        connection.execute(update(setting).where(setting.c.name == _KEY).values(value=free))
+        set_setting(connection, _KEY, free)
         note_event(
             connection, "log.key_changed", at=database.now(), actor=actor, subject=f"log-key:{new.public.id}",
             data={"from": old.public.fingerprint, "to": new.public.fingerprint, "public_key": new.public.text},
         )  # fmt: skip
     return new, path
-
-
-def stored_setting(connection: Connection, name: str, default: str) -> str:
-    """Return a setting, which is made if it is not there."""
-    found = connection.scalar(select(setting.c.value).where(setting.c.name == name))
-    if found is None:
-        connection.execute(insert(setting), {"name": name, "value": default})
-    return default if found is None else str(found)

@@ -18,8 +18,11 @@ from sourceprint.service.settings import Settings
 from sourceprint.service.store.clock import Clock, system_clock
 from sourceprint.service.store.database import ServiceDatabase
 from sourceprint.service.store.schema import organisation
+from sourceprint.service.store.stored_settings import find_setting, set_setting
 
 __all__ = ["Server"]
+
+_ORIGIN = "console origin"  # setting: the origin of the server that was started last
 
 
 @dataclass(slots=True)
@@ -37,7 +40,9 @@ class Server:
     making_files : Lock
         Held while the files of a statement are written.
     origin : Origin
-        Of the console: as set, else localhost, whose port is known once the server listens.
+        Of the console: as set, else that of the server which was started last on this database, else localhost.
+    is_origin_known : bool
+        Whether the origin is set, or that of a server which was started.
     """
 
     settings: Settings
@@ -49,15 +54,23 @@ class Server:
     _lock: threading.Lock = field(default_factory=threading.Lock)
     making_files: threading.Lock = field(default_factory=threading.Lock)
     origin: Origin = field(init=False)
+    is_origin_known: bool = field(init=False)
 
     def __post_init__(self) -> None:
         self.metrics = Metrics(self.database)
-        self.origin = Origin.parse(self.settings.origin or "http://localhost:8080")
+        known = self.settings.origin
+        if not known:
+            with self.database.reading() as connection:
+                known = find_setting(connection, _ORIGIN) or ""
+        self.is_origin_known = bool(known)
+        self.origin = Origin.parse(known or "http://localhost:8080")
 
     def listens_at(self, port: int) -> None:
-        """Take localhost with a port as the origin of the console, unless another one is set."""
-        if not self.settings.origin:
-            self.origin = Origin.parse(f"http://localhost:{port}")
+        """Take localhost with a port as the origin of the console, unless one is set; commands find it from here on."""
+        self.origin = Origin.parse(self.settings.origin or f"http://localhost:{port}")
+        self.is_origin_known = True
+        with self.database.writing() as connection:
+            set_setting(connection, _ORIGIN, self.origin.text)
 
     @classmethod
     def open(cls, settings: Settings, *, clock: Clock = system_clock) -> "Server":

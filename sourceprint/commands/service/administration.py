@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from fingerprint.errors import ParameterError, printable
 from sourceprint.commands.service.options import (
     data_option,
     database_option,
@@ -16,7 +17,11 @@ from sourceprint.commands.service.options import (
 from sourceprint.commands.terminal import json_option, note, print_json
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
     from sourceprint.service.access.api_keys import ApiKey
+    from sourceprint.service.people.persons import ServicePerson
+    from sourceprint.service.server import Server
 
 __all__ = ["admin"]
 
@@ -24,6 +29,9 @@ _ACTOR = "command:admin"
 
 organisation_option = click.option(
     "--organisation", metavar="ID", default="main", show_default=True, help="Whose it is."
+)
+one_organisation_option = click.option(
+    "--organisation", metavar="ID", help="Only of this organisation  [default: of all]"
 )
 
 
@@ -148,15 +156,14 @@ def add_person_(
 
     Example: sourceprint admin people add --name Ada --role admin --role reviewer
     """
-    from sourceprint.service.people.invitations import LINK_HOURS, invite
+    from sourceprint.service.people.invitations import invite
     from sourceprint.service.people.persons import add_person
 
     server = open_server(service_settings(data, database, (), origin))
     with server.database.writing() as connection:
         added = add_person(connection, organisation, name, roles, at=server.database.now(), actor=_ACTOR)
         token = invite(connection, added, now=server.database.clock(), actor=_ACTOR)
-    click.echo(server.link(token))
-    note(f"{added.actor}: the link works once, within {LINK_HOURS} hours; hand it over where you know who is there")
+    _print_link(server, added, token)
 
 
 @people.command("link")
@@ -172,15 +179,25 @@ def link(person_id: str, organisation: str, data: Path | None, database: str | N
 
     Example: sourceprint admin people link 0123456789ab
     """
-    from sourceprint.service.people.invitations import LINK_HOURS, invite
+    from sourceprint.service.people.invitations import invite
     from sourceprint.service.people.persons import find_person
 
     server = open_server(service_settings(data, database, (), origin))
     with server.database.writing() as connection:
         guest = find_person(connection, organisation, person_id.removeprefix("person:"))
         token = invite(connection, guest, now=server.database.clock(), actor=_ACTOR)
+    _print_link(server, guest, token)
+
+
+def _print_link(server: "Server", guest: "ServicePerson", token: str) -> None:
+    from sourceprint.service.people.invitations import LINK_HOURS
+
     click.echo(server.link(token))
     note(f"{guest.actor}: the link works once, within {LINK_HOURS} hours; hand it over where you know who is there")
+    if not server.is_origin_known:
+        note(f"{server.origin.text} is assumed, as no server was started here yet; name another address with --origin")
+    elif not server.settings.origin:
+        note(f"{server.origin.text} is where the server was started last; name another address with --origin")
 
 
 @people.command("remove")
@@ -202,12 +219,12 @@ def remove_person_(person_id: str, organisation: str, data: Path | None, databas
 
 
 @people.command("list")
-@organisation_option
+@one_organisation_option
 @data_option
 @database_option
 @json_option
-def list_people_(organisation: str, data: Path | None, database: str | None, as_json: bool) -> None:
-    """List the people of an organisation.
+def list_people_(organisation: str | None, data: Path | None, database: str | None, as_json: bool) -> None:
+    """List the people of all organisations, or of one.
 
     Example: sourceprint admin people list --organisation tone
     """
@@ -217,12 +234,64 @@ def list_people_(organisation: str, data: Path | None, database: str | None, as_
     from sourceprint.text.tables import table
 
     with open_server(service_settings(data, database, ())).database.reading() as connection:
-        found = list_persons(connection, organisation)
+        found = [person for one in _organisations(connection, organisation) for person in list_persons(connection, one)]
     if as_json:
         print_json([asdict(one) | {"roles": list(map(str, one.roles))} for one in found], lines=False)
     else:
-        rows = [(one.id, one.name, " ".join(one.roles), one.created_at) for one in found]
-        click.echo(table([("id", "name", "roles", "since"), *rows]))
+        rows = [(one.organisation_id, one.id, one.name, " ".join(one.roles), one.created_at) for one in found]
+        click.echo(table([("organisation", "id", "name", "roles", "since"), *rows]))
+
+
+@people.command("sign-ins")
+@one_organisation_option
+@data_option
+@database_option
+@json_option
+def list_sign_ins_(organisation: str | None, data: Path | None, database: str | None, as_json: bool) -> None:
+    """List the sign-ins that hold: who, with which passkey, since when.
+
+    Example: sourceprint admin people sign-ins --organisation tone
+    """
+    from dataclasses import asdict
+
+    from sourceprint.service.people.sign_ins import list_sign_ins
+    from sourceprint.text.tables import table
+
+    database_ = open_server(service_settings(data, database, ())).database
+    with database_.reading() as connection:
+        found = [
+            held
+            for one in _organisations(connection, organisation)
+            for held in list_sign_ins(connection, one, now=database_.clock())
+        ]
+    if as_json:
+        print_json([asdict(one) for one in found], lines=False)
+    else:
+        rows = [
+            (one.organisation_id, one.person_id, one.name, one.passkey, one.created_at, one.last_used_at)
+            for one in found
+        ]
+        click.echo(table([("organisation", "person", "name", "passkey", "since", "last used"), *rows]))
+
+
+@people.command("sign-out")
+@click.argument("person_id", metavar="PERSON")
+@organisation_option
+@data_option
+@database_option
+def sign_out_(person_id: str, organisation: str, data: Path | None, database: str | None) -> None:
+    """End all sign-ins of a person, whose passkeys stay.
+
+    Example: sourceprint admin people sign-out 0123456789ab
+    """
+    from sourceprint.service.people.persons import find_person
+    from sourceprint.service.people.sign_ins import sign_out
+
+    server = open_server(service_settings(data, database, ()))
+    with server.database.writing() as connection:
+        found = find_person(connection, organisation, person_id.removeprefix("person:"))
+        sign_out(connection, organisation, found.id, at=server.database.now(), actor=_ACTOR)
+    note(f"{found.actor}: signed out everywhere")
 
 
 @admin.group("log")
@@ -317,7 +386,9 @@ def rotate(key_id: str, organisation: str, hours: float, data: Path | None, data
             connection, organisation, key_id, now=server.database.clock(), overlap=timedelta(hours=hours), actor=_ACTOR
         )
     click.echo(text)
-    note(f"key {made.id} follows key {key_id}, which holds for {hours:g} h more")
+    note(f"key {made.id} of {organisation} follows key {key_id}, which holds for {hours:g} h more")
+    if made.budget == 0:
+        note("its budget is 0 searches, as that of the key before is spent; make another with `keys create --budget`")
 
 
 @keys.command("revoke")
@@ -335,16 +406,16 @@ def revoke(key_id: str, organisation: str, data: Path | None, database: str | No
     server = open_server(service_settings(data, database, ()))
     with server.database.writing() as connection:
         revoke_key(connection, organisation, key_id, at=server.database.now(), actor=_ACTOR)
-    note(f"key {key_id}: revoked")
+    note(f"key {key_id} of {organisation}: revoked")
 
 
 @keys.command("list")
-@organisation_option
+@one_organisation_option
 @data_option
 @database_option
 @json_option
-def list_keys_(organisation: str, data: Path | None, database: str | None, as_json: bool) -> None:
-    """List the keys of an organisation, without their secrets.
+def list_keys_(organisation: str | None, data: Path | None, database: str | None, as_json: bool) -> None:
+    """List the keys of all organisations, or of one, without their secrets.
 
     Example: sourceprint admin keys list --organisation tone
     """
@@ -352,12 +423,32 @@ def list_keys_(organisation: str, data: Path | None, database: str | None, as_js
     from sourceprint.text.tables import table
 
     with open_server(service_settings(data, database, ())).database.reading() as connection:
-        found = list_keys(connection, organisation)
+        found = [key for one in _organisations(connection, organisation) for key in list_keys(connection, one)]
     if as_json:
         print_json([_key_json(key) for key in found], lines=False)
     else:
-        rows = [(key.id, key.name, " ".join(key.scopes), key.expires_at or "", key.revoked_at or "") for key in found]
-        click.echo(table([("id", "name", "scopes", "expires", "revoked"), *rows]))
+        rows = [
+            (key.organisation_id, key.id, key.name, " ".join(key.scopes), _searches(key), key.expires_at or "",
+             key.revoked_at or "")
+            for key in found
+        ]  # fmt: skip
+        click.echo(table([("organisation", "id", "name", "scopes", "searches", "expires", "revoked"), *rows]))
+
+
+def _searches(key: "ApiKey") -> str:
+    return str(key.searches) if key.budget is None else f"{key.searches} of {key.budget}"
+
+
+def _organisations(connection: "Connection", wanted: str | None) -> list[str]:
+    """Return the ids of all organisations, or the one that is wanted; ParameterError if it is not there."""
+    from sourceprint.service.access.organisations import list_organisations
+
+    ids = [one.id for one in list_organisations(connection)]
+    if wanted is None:
+        return ids
+    if wanted not in ids:
+        raise ParameterError(f"--organisation {printable(wanted):.60}: is not there; there are {', '.join(ids):.400}")
+    return [wanted]
 
 
 def _key_json(key: "ApiKey") -> dict[str, Any]:

@@ -107,21 +107,21 @@ def issue_key(
     per_minute: int | None = None,
     budget: int | None = None,
 ) -> tuple[ApiKey, str]:
-    """Make a key, and return it with its text, which nobody can ask for again.
+    """Make a key, and return it with its text, which nobody can ask for again; with a budget of 0 it searches nothing.
 
     Raises
     ------
     ParameterError
-        If a scope is unknown or none is given, the name is too long, or a limit is below 1.
+        If a scope is unknown or none is given, the name is too long, or a limit is out of range.
     UnknownRightsError
         If there is no such organisation.
     """
     kept = printable(name.strip())
     if not 0 < len(name.strip()) <= _LONGEST_NAME:
         raise ParameterError(f"name {name!r:.80}: must have 1 to {_LONGEST_NAME} characters")
-    for limit, value in (("per_minute", per_minute), ("budget", budget)):
-        if value is not None and not 1 <= value < 2**31:
-            raise ParameterError(f"{limit}={value}: must be 1 to {2**31 - 1}")
+    for limit, value, least in (("per_minute", per_minute, 1), ("budget", budget, 0)):
+        if value is not None and not least <= value < 2**31:
+            raise ParameterError(f"{limit}={value}: must be {least} to {2**31 - 1}")
     if connection.scalar(select(organisation.c.id).where(organisation.c.id == organisation_id)) is None:
         raise UnknownRightsError(f"organisation {organisation_id:.60}: is not there")
     found = valid_scopes(scopes)
@@ -152,7 +152,8 @@ def rotate_key(
 ) -> tuple[ApiKey, str]:
     """Make the successor of a key, with the same scopes and limits; the old one expires after the overlap.
 
-    The successor of a key that expires is valid for as long as that was when it was made.
+    The successor of a key that expires is valid for as long as that was when it was made. It may make the searches that
+    the budget of the old one has left: none, if that is spent.
 
     Raises
     ------
@@ -171,7 +172,7 @@ def rotate_key(
         expires_at = now + (datetime.fromisoformat(old.expires_at) - datetime.fromisoformat(old.created_at))
     made, text = issue_key(
         connection, organisation_id, old.name, old.scopes, at=time_text(now), actor=actor, expires_at=expires_at,
-        per_minute=old.per_minute, budget=None if old.budget is None else max(1, old.budget - old.searches),
+        per_minute=old.per_minute, budget=None if old.budget is None else max(0, old.budget - old.searches),
     )  # fmt: skip
     until = min(filter(None, (time_text(now + overlap), old.expires_at)))
     connection.execute(update(api_key).where(api_key.c.id == key_id).values(expires_at=until))
@@ -254,7 +255,7 @@ def valid_scopes(scopes: Iterable[str]) -> tuple[KeyScope, ...]:
 def _own_key(connection: Connection, organisation_id: str, key_id: str) -> ApiKey:
     own = _select(connection, (api_key.c.organisation_id == organisation_id) & (api_key.c.id == key_id))
     if not own:
-        raise UnknownRightsError(f"key {printable(key_id):.40}: is not there")
+        raise UnknownRightsError(f"key {printable(key_id):.40}: organisation {organisation_id:.60} has no such key")
     return own[0]
 
 

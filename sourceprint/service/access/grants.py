@@ -140,7 +140,7 @@ def add_grant(
             connection, "grant.given", at=at, actor=actor, organisation=side, subject=f"grant:{row['id']}",
             data={"holder": holder_id, "fields": shown.split(), "owner_sees": owner_sees},
         )  # fmt: skip
-    return _one(connection, grant.c.id == row["id"])
+    return _one(connection, grant.c.id == row["id"], str(row["id"]))
 
 
 def revoke_grant(connection: Connection, owner_id: str, grant_id: str, *, at: str, actor: str) -> None:
@@ -151,7 +151,7 @@ def revoke_grant(connection: Connection, owner_id: str, grant_id: str, *, at: st
     UnknownRightsError
         If the owner gave no such grant.
     """
-    given = _one(connection, and_(grant.c.owner_id == owner_id, grant.c.id == grant_id))
+    given = _one(connection, and_(grant.c.owner_id == owner_id, grant.c.id == grant_id), grant_id)
     if given.revoked_at is None:
         connection.execute(update(grant).where(grant.c.id == grant_id).values(revoked_at=at))
         for side in (owner_id, given.holder_id):
@@ -182,7 +182,8 @@ def find_grant(connection: Connection, grant_id: str, *, now: str, holder_id: st
     GrantError
         If it was revoked or has expired.
     """
-    found = _one(connection, and_(grant.c.id == grant_id, *([grant.c.holder_id == holder_id] if holder_id else [])))
+    held = and_(grant.c.id == grant_id, *([grant.c.holder_id == holder_id] if holder_id else []))
+    found = _one(connection, held, grant_id)
     if fault := found.fault(now):
         raise GrantError(f"grant {grant_id}: {fault}; ask the owner of the catalogue")
     return found
@@ -210,7 +211,7 @@ def count_matches(connection: Connection, grant_id: str, recordings: Mapping[str
     if not recordings:
         return
     connection.execute(update(grant).where(grant.c.id == grant_id).values(matched=grant.c.matched + 1))
-    if _one(connection, grant.c.id == grant_id).owner_sees == "matches":
+    if _one(connection, grant.c.id == grant_id, grant_id).owner_sees == "matches":
         rows = [
             {"grant_id": grant_id, "at": at, "recording_id": recording_id, "matched_ms": matched_ms}
             for recording_id, matched_ms in recordings.items()
@@ -226,7 +227,7 @@ def matches_of(connection: Connection, owner_id: str, grant_id: str, *, limit: i
     UnknownRightsError
         If the owner gave no such grant.
     """
-    _one(connection, and_(grant.c.owner_id == owner_id, grant.c.id == grant_id))
+    _one(connection, and_(grant.c.owner_id == owner_id, grant.c.id == grant_id), grant_id)
     columns = (grant_match.c.at, grant_match.c.recording_id, grant_match.c.matched_ms)
     query = select(*columns).where(grant_match.c.grant_id == grant_id).order_by(grant_match.c.id.desc()).limit(limit)
     return [dict(row) for row in connection.execute(query).mappings()]
@@ -295,10 +296,10 @@ def _token(text: str, given: CatalogueGrant) -> str:
     return hmac.new(given.secret.encode(), text.encode("utf-8"), hashlib.sha256).hexdigest()[:_TOKEN_DIGITS]
 
 
-def _one(connection: Connection, condition: ColumnElement[bool]) -> CatalogueGrant:
+def _one(connection: Connection, condition: ColumnElement[bool], grant_id: str) -> CatalogueGrant:
     row = connection.execute(select(grant).where(condition)).mappings().first()
     if row is None:
-        raise UnknownRightsError("grant: is not there")
+        raise UnknownRightsError(f"grant {printable(grant_id)!r:.70}: is not there; GET /v1/grants lists yours")
     return _grant(row)
 
 

@@ -31,13 +31,15 @@ from sourceprint.service.backup.tables import expect_known_file, fill_schemas, i
 from sourceprint.service.data_folder import DataFolder
 from sourceprint.service.hooks.webhooks import announce
 from sourceprint.service.line.jobs import FAILED, QUEUED, RUNNING
-from sourceprint.service.log_feed import ORIGIN
+from sourceprint.service.log_feed import ORIGIN, LogFeed
 from sourceprint.service.log_keys import log_key, log_key_name
 from sourceprint.service.people.sign_ins import end_all
+from sourceprint.service.problem_kinds import type_of
 from sourceprint.service.store.clock import Clock, system_clock
 from sourceprint.service.store.database import ServiceDatabase
 from sourceprint.service.store.outbox import note_event
-from sourceprint.service.store.schema import job, organisation, setting
+from sourceprint.service.store.schema import job, organisation
+from sourceprint.service.store.stored_settings import set_setting
 from sourceprint.signatures import PUBLIC_SUFFIX, PublicKey, load_public
 from sourceprint.transparency.checkpoint import Checkpoint
 from sourceprint.transparency.log import CHECKPOINT_NAME
@@ -120,6 +122,8 @@ def restore_backup(
         database.close()
         if "://" in folder.database_place:
             _move_to_server(folder, manifest, clock)
+        if origin:
+            _feed(folder, clock)
     return Restoration(manifest, origin, n_failed, lost)
 
 
@@ -216,7 +220,7 @@ def _fail_jobs(connection: Connection, folder: DataFolder, at: str) -> int:
     """Let waiting jobs fail whose audio is not there; return how many."""
     columns = (job.c.id, job.c.organisation_id, job.c.kind, job.c.reference, job.c.upload)
     waiting = job.c.state.in_((QUEUED, RUNNING)) & job.c.upload.is_not(None)
-    error = json.dumps({"title": "audio lost", "detail": _LOST})
+    error = json.dumps({"type": type_of("audio lost"), "title": "audio lost", "detail": _LOST})
     n_failed = 0
     for row in connection.execute(select(*columns).where(waiting).order_by(job.c.id)).all():
         if (folder.uploads / row.upload).exists():
@@ -246,12 +250,21 @@ def _go_on(connection: Connection, folder: DataFolder, at: str, *, continue_log:
         origin = f"sourceprint.log/{key.public.id}/{secrets.token_hex(4)}"
         put(folder.log, CHECKPOINT_NAME, Checkpoint(origin, last.size, last.root).signed(key).to_bytes())
         shutil.rmtree(folder.log / "key-changes", ignore_errors=True)  # of the old name; the backup keeps them
-        connection.execute(update(setting).where(setting.c.name == ORIGIN).values(value=origin))
+        set_setting(connection, ORIGIN, origin)
     data = predecessor_data(last) | {"continued": continue_log}
     if kept is not None:
         data["known_size"] = Checkpoint.parse(kept).size
     note_event(connection, RESTORED, at=at, actor="command:restore", data=data)
     return origin
+
+
+def _feed(folder: DataFolder, clock: Clock) -> None:
+    """Append what waits for the log: until its entry is there, the new name fits to no checkpoint of the old one."""
+    database = ServiceDatabase.open(folder.database_place, clock=clock)
+    try:
+        LogFeed(database, folder).feed(chains=False)
+    finally:
+        database.close()
 
 
 def _move_to_server(folder: DataFolder, manifest: BackupManifest, clock: Clock) -> None:

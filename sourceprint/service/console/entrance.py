@@ -58,8 +58,9 @@ class FirstPasskey(LinkToken):
 
 
 @router.get("/")
+@router.get("/console/")
 def go_to_console() -> Response:
-    """Lead people who open the server's address to the console."""
+    """Lead people who open the server's address, or that of the console with a stroke after it, to the console."""
     return RedirectResponse("/console", 303)
 
 

@@ -62,7 +62,9 @@ def checked_object(url: str, prefixes: Iterable[str]) -> str:
     named = checked_prefix(url)
     if named == url and any(named.startswith(f"{checked_prefix(prefix)}/") for prefix in prefixes):
         return url
-    raise ParameterError(f"object {printable(url):.200}: is below no prefix that this server may read; see --readable")
+    raise ParameterError(
+        f"object {printable(url):.200}: is below no prefix that this server may read; its operator names them"
+    )
 
 
 def fetch_object(url: str, target: Path, *, limit_mb: int) -> None:

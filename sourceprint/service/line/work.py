@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 from fingerprint.errors import (
-    CatalogueError,
     IndexLockedError,
     IndexMissingError,
     LogError,
@@ -41,6 +40,7 @@ from sourceprint.scans.results import plain_json
 from sourceprint.scans.scan import open_for, scan_files
 from sourceprint.scans.scan_json import scan_row
 from sourceprint.service.access.grants import CatalogueGrant, count_matches, find_grant, hide_fields, shown_digest
+from sourceprint.service.api_words import in_api_words
 from sourceprint.service.data_folder import DataFolder, OrganisationFolder
 from sourceprint.service.hooks.webhooks import announce
 from sourceprint.service.line.arguments import AdditionArguments, CheckArguments, ScanArguments, decode_arguments
@@ -58,6 +58,7 @@ from sourceprint.service.line.jobs import (
     put_back,
 )
 from sourceprint.service.line.objects import fetch_object, is_object
+from sourceprint.service.problem_kinds import kind_of, type_of
 from sourceprint.service.store.database import ServiceDatabase
 from sourceprint.service.store.outbox import note_event
 
@@ -118,7 +119,7 @@ class Workshop:
         arguments = decode_arguments(job.arguments, ScanArguments)
         options, owner = arguments.options(), self.folder.organisation(job.organisation_id)
         path = self._audio(job, arguments.path)
-        snapshot = self._open(owner, options)
+        snapshot = self._open(owner, options, "add recordings before you scan")
         n_bytes = path.stat().st_size if path.exists() else None
         item = Item(path, id=job.reference, called=arguments.name)
         with self._traces(arguments.evidence) as traces:
@@ -143,7 +144,8 @@ class Workshop:
         path = self._audio(job, arguments.path)
         file = own.policies / f"{arguments.policy}.toml" if arguments.policy else None
         policy = default_policy() if file is None else load_policy(file)
-        snapshot = self._open(owner, SearchOptions())
+        remedy = "add recordings, or name the grant of another catalogue with grant=ID"
+        snapshot = self._open(owner, SearchOptions(), remedy if given is None else "ask its owner")
         inputs = NamedInputs((Item(path, id=job.reference, called=arguments.name),), ())
         day, unknown = date.fromisoformat(arguments.day) if arguments.day else today(), unknown_ids(snapshot, policy)
         documents: Sequence[EvidenceDocument] = ()
@@ -248,16 +250,17 @@ class Workshop:
             _LOG.error("the log has no checkpoint to hand on: %s", error)
             return None
 
-    def _open(self, owner: OrganisationFolder, options: SearchOptions) -> Snapshot:
+    def _open(self, owner: OrganisationFolder, options: SearchOptions, remedy: str) -> Snapshot:
         """Open the index of an organisation, or its changes since it was opened last."""
+        empty = IndexMissingError(f"the catalogue holds no recording; {remedy}")
         if not owner.index.exists():
-            raise IndexMissingError("the catalogue holds no recording; add recordings before you scan")
+            raise empty
         snapshot = open_for(owner.index, options, reuse=self._snapshots.pop(owner.index, None))
         self._snapshots[owner.index] = snapshot
         while len(self._snapshots) > _OPEN_INDEXES:
             self._snapshots.popitem(last=False)
         if not len(snapshot.recordings):
-            raise CatalogueError("the catalogue holds no recording; add recordings before you scan")
+            raise empty
         return snapshot
 
     def _write(self, held: JobClaim, outcome: _Outcome) -> bool:
@@ -296,17 +299,21 @@ def _contained(work: Callable[[], _Outcome]) -> _Outcome:
     except Exception as error:  # noqa: BLE001 - costs this job alone; the traceback goes to the log of the program
         fault = fault_of(error)
         log_fault(fault, "a job of the service")
-        return _Outcome(FAILED, {"title": "unexpected failure", "detail": fault.reason}, {"fault": fault.id})
+        return _Outcome(FAILED, _problem("unexpected failure", fault.reason), {"fault": fault.id})
 
 
 def _failed(error: SourceprintError) -> _Outcome:
-    kind = type(error).__name__.removesuffix("Error")
-    return _Outcome(FAILED, {"title": kind, "detail": str(error)}, {"error": kind})
+    _, title = kind_of(error)
+    return _Outcome(FAILED, _problem(title, in_api_words(str(error))), {"error": title})
+
+
+def _problem(title: str, detail: str) -> dict[str, Any]:
+    return {"type": type_of(title), "title": title, "detail": detail}
 
 
 def _given_up(job: Job) -> _Outcome:
     detail = f"{job.losses} workers ended at this {job.kind}; it is not tried again"
-    return _Outcome(FAILED, {"title": "given up", "detail": detail}, {"error": "given up"})
+    return _Outcome(FAILED, _problem("given up", detail), {"error": "given up"})
 
 
 def _addition(job: Job) -> AdditionArguments:
@@ -323,5 +330,6 @@ def _of_addition(outcome: AdditionOutcome) -> _Outcome:
     facts = {"kind": outcome.kind, "recording": outcome.recording_id}
     if outcome.kind == "failed":
         detail = printable(" ".join(outcome.remarks))
-        return _Outcome(FAILED, {"title": outcome.status or "not added", "detail": detail, **document}, facts)
+        status = {"status": outcome.status or None}
+        return _Outcome(FAILED, {**_problem("recording not added", detail), **status, **document}, facts)
     return _Outcome(DONE, document, facts)

@@ -9,16 +9,19 @@ import hmac
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, Select, delete, insert, select, update
 
 from sourceprint.service.people.roles import Role, roles_in
 from sourceprint.service.store.clock import time_text
+from sourceprint.service.store.outbox import note_event
 from sourceprint.service.store.schema import challenge, invitation, organisation, passkey, person, sign_in
 
 __all__ = [
     "IDLE_MINUTES",
     "LONGEST_HOURS",
+    "OpenSignIn",
     "SignIn",
     "csrf_token",
     "end_all",
@@ -27,6 +30,8 @@ __all__ = [
     "find_sign_in",
     "is_due",
     "keep_open",
+    "list_sign_ins",
+    "sign_out",
     "start_sign_in",
 ]
 
@@ -73,6 +78,30 @@ class SignIn:
         return f"person:{self.person_id}"
 
 
+@dataclass(frozen=True, slots=True)
+class OpenSignIn:
+    """A sign-in that holds, as it is listed.
+
+    Attributes
+    ----------
+    id : str
+    organisation_id, person_id, name : str
+        Of the person.
+    passkey : str
+        The name of the passkey that it began with.
+    created_at, last_used_at, expires_at : str
+    """
+
+    id: str
+    organisation_id: str
+    person_id: str
+    name: str
+    passkey: str
+    created_at: str
+    last_used_at: str
+    expires_at: str
+
+
 def start_sign_in(connection: Connection, person_id: str, passkey_id: str, *, now: datetime) -> str:
     """Start a sign-in, and return the text for the cookie, which nobody can ask for again."""
     token = secrets.token_urlsafe(32)
@@ -93,21 +122,8 @@ def start_sign_in(connection: Connection, person_id: str, passkey_id: str, *, no
 
 def find_sign_in(connection: Connection, token: str, *, now: datetime) -> SignIn | None:
     """Return the sign-in of a cookie, if it holds."""
-    query = (
-        select(sign_in, person.c.organisation_id, person.c.name, person.c.roles, organisation.c.name.label("of"))
-        .join(person, person.c.id == sign_in.c.person_id)
-        .join(organisation, organisation.c.id == person.c.organisation_id)
-        .join(passkey, passkey.c.id == sign_in.c.passkey_id)
-        .where(
-            sign_in.c.digest == _digest(token),
-            sign_in.c.ended_at.is_(None),
-            sign_in.c.expires_at > time_text(now),
-            sign_in.c.last_used_at > time_text(now - timedelta(minutes=IDLE_MINUTES)),
-            person.c.removed_at.is_(None),
-            passkey.c.removed_at.is_(None),
-            organisation.c.closed_at.is_(None),
-        )
-    )
+    columns = (sign_in, person.c.organisation_id, person.c.name, person.c.roles, organisation.c.name.label("of"))
+    query = _open(select(*columns), now).where(sign_in.c.digest == _digest(token))
     row = connection.execute(query).mappings().first()
     if row is None:
         return None
@@ -116,6 +132,31 @@ def find_sign_in(connection: Connection, token: str, *, now: datetime) -> SignIn
         **{name: row[name] for name in names}, organisation_name=row["of"], roles=roles_in(row["roles"]),
         csrf=csrf_token(token),
     )  # fmt: skip
+
+
+def list_sign_ins(connection: Connection, organisation_id: str, *, now: datetime) -> list[OpenSignIn]:
+    """Return the sign-ins of an organisation's people that hold, in the order in which they began."""
+    ids = (sign_in.c.id, person.c.organisation_id, sign_in.c.person_id, person.c.name, passkey.c.name.label("passkey"))
+    times = (sign_in.c.created_at, sign_in.c.last_used_at, sign_in.c.expires_at)
+    query = _open(select(*ids, *times), now).where(person.c.organisation_id == organisation_id)
+    return [OpenSignIn(*row) for row in connection.execute(query.order_by(sign_in.c.created_at, sign_in.c.id))]
+
+
+def _open(query: Select[Any], now: datetime) -> Select[Any]:
+    """Return a query of sign-ins that finds those that hold."""
+    return (
+        query.join(person, person.c.id == sign_in.c.person_id)
+        .join(organisation, organisation.c.id == person.c.organisation_id)
+        .join(passkey, passkey.c.id == sign_in.c.passkey_id)
+        .where(
+            sign_in.c.ended_at.is_(None),
+            sign_in.c.expires_at > time_text(now),
+            sign_in.c.last_used_at > time_text(now - timedelta(minutes=IDLE_MINUTES)),
+            person.c.removed_at.is_(None),
+            passkey.c.removed_at.is_(None),
+            organisation.c.closed_at.is_(None),
+        )
+    )
 
 
 def keep_open(connection: Connection, found: SignIn, *, now: datetime) -> None:
@@ -138,6 +179,14 @@ def end_sign_ins(connection: Connection, person_id: str, *, at: str) -> None:
     """End all sign-ins of a person."""
     still = (sign_in.c.person_id == person_id) & sign_in.c.ended_at.is_(None)
     connection.execute(update(sign_in).where(still).values(ended_at=at))
+
+
+def sign_out(connection: Connection, organisation_id: str, person_id: str, *, at: str, actor: str) -> None:
+    """End all sign-ins of a person on the word of somebody else, with an entry of the log."""
+    end_sign_ins(connection, person_id, at=at)
+    note_event(
+        connection, "person.signed_out", at=at, actor=actor, organisation=organisation_id, subject=f"person:{person_id}"
+    )
 
 
 def end_all(connection: Connection, *, at: str) -> None:

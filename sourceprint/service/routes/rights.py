@@ -11,10 +11,12 @@ from sourceprint.royalties.rights.lookup import rights_to_json, rights_under_key
 from sourceprint.royalties.tables.imports import import_rights
 from sourceprint.royalties.tables.problems import import_report_to_json
 from sourceprint.service.access.api_keys import KeyScope
+from sourceprint.service.api_words import report_in_api_words
 from sourceprint.service.web.caller import Caller, needs
 from sourceprint.service.web.documents import DOCUMENT_BODY, FileName, document
-from sourceprint.service.web.problems import responses
+from sourceprint.service.web.problems import Refused, responses
 from sourceprint.service.web.second_person import ApprovalId, second_person
+from sourceprint.sheets.columns import ColumnMap
 
 __all__ = ["router"]
 
@@ -38,6 +40,8 @@ async def import_document(
 ) -> dict[str, Any]:
     """Import one file: a table, a label's spreadsheet, or licences as TOML; the report is that of `rights import`.
 
+    With wrong rows nothing is imported unless `partial` is given: the answer is 422, with the report in `report`.
+
     Where the organisation wants two people for licences, the first request with a TOML file is a proposal (409), and
     the same with its approval imports it.
     """
@@ -58,8 +62,14 @@ async def import_document(
                     dry_run=dry_run,
                     correct=correct.strip(),
                     called=name,
+                    columns=ColumnMap(by_options=False),
                 )
-            return import_report_to_json(done)
+                report: dict[str, Any] = report_in_api_words(import_report_to_json(done))
+                if done.errors and not partial:
+                    remedy = "correct the rows that `report` lists, or import the others with partial=true"
+                    told = f"{name}: nothing was imported, errors: {done.errors}; {remedy}"
+                    raise Refused(422, "import refused", told, report=report)
+            return report
 
         return await to_thread.run_sync(bring_in)
 

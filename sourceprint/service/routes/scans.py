@@ -251,5 +251,5 @@ def readable_path(caller: Caller, named: str) -> Path:
         real = Path(os.path.realpath(path))  # `resolve` raises where links lead in a circle
         if any(real.is_relative_to(os.path.realpath(root)) for root in caller.server.settings.readable):
             return path
-    detail = f"path {named!r:.200}: is in no folder that this server may read; see its option --readable"
+    detail = f"path {named!r:.200}: is in no folder that this server may read; its operator names them"
     raise Refused(403, "path refused", detail)

@@ -64,7 +64,7 @@ def start_watch(caller: _Scanner, wanted: WatchRequest) -> WatchView:
     """Watch a folder: every file in it that is complete, now and later, becomes a scan, once by path and content."""
     if caller.key is not None and caller.key.budget is not None:
         detail = "a key with a budget cannot watch a folder, which has no end; use a key without"
-        raise Refused(403, "budget", detail)
+        raise Refused(403, "endless search", detail)
     folder = readable_path(caller, wanted.folder)
     if not folder.is_dir():
         raise Refused(404, "not found", f"folder {wanted.folder!r:.200}: is no folder")

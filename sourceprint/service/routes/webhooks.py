@@ -1,10 +1,11 @@
 """Webhooks: where an organisation hears of its jobs."""
 
+import json
 from typing import Annotated, Any
 
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
-from sqlalchemy import select
+from sqlalchemy import RowMapping, select
 
 from fingerprint.errors import ParameterError
 from sourceprint.service.access.api_keys import KeyScope
@@ -58,6 +59,9 @@ class DeliveryView(BaseModel):
     """One delivery, with its outcome."""
 
     id: str
+    event: str = Field(description="As in `type` of the delivery, such as scan.done")
+    job_id: str = Field(description="The scan, check or addition that it is about")
+    reference: str | None = Field(description="Your own id of it; null if none was given")
     created_at: str
     attempts: int
     delivered_at: str | None
@@ -103,7 +107,13 @@ def get_deliveries(caller: _Admin, webhook_id: str, limit: Limit = 100) -> list[
             raise Refused(404, "not found", f"webhook {webhook_id[:64]}: is not there")
         query = select(delivery).where(delivery.c.webhook_id == webhook_id).order_by(delivery.c.id.desc())
         rows = connection.execute(query.limit(limit)).mappings().all()
-    return [DeliveryView(**{name: row[name] for name in DeliveryView.model_fields}) for row in rows]
+    return [_delivery_view(row) for row in rows]
+
+
+def _delivery_view(row: RowMapping) -> DeliveryView:
+    body = json.loads(row["body"])
+    about = {"event": body["type"], "job_id": body["data"]["id"], "reference": body["data"]["reference"]}
+    return DeliveryView(**about, **{name: row[name] for name in DeliveryView.model_fields if name not in about})
 
 
 def _view(one: Webhook) -> WebhookView:

@@ -58,14 +58,14 @@ class JobView(BaseModel):
     id: str
     kind: Literal["scan", "check", "addition"]
     state: Literal["queued", "running", "done", "failed"]
-    reference: str = Field(description="Your own id, as it was given")
+    reference: str | None = Field(description="Your own id, as it was given; null if none was")
     name: str = Field(description="Name of the track or recording")
     created_at: str
     started_at: str | None
     finished_at: str | None
     erased_at: str | None = Field(description="Since when its audio and result are erased")
     result: dict[str, Any] | None = Field(description="Once it is done; not in lists")
-    error: dict[str, Any] | None = Field(description="Why it failed: title and detail")
+    error: dict[str, Any] | None = Field(description="Why it failed: type, title and detail, as of a problem")
 
 
 class JobsPage(BaseModel):
@@ -81,7 +81,7 @@ def job_view(job: Job, *, whole: bool = True) -> JobView:
         id=job.id,
         kind=job.kind,  # type: ignore[arg-type]
         state=job.state,  # type: ignore[arg-type]
-        reference=job.reference,
+        reference=job.reference or None,
         name=json.loads(job.arguments)["name"],
         created_at=job.created_at,
         started_at=job.started_at,

@@ -1,5 +1,6 @@
 """Jobs of the caller's organisation: found, with their evidence, and erased."""
 
+import json
 from typing import Any, Literal
 
 from fastapi.responses import Response
@@ -7,6 +8,7 @@ from sqlalchemy import update
 
 from sourceprint.service.line.evidence import EVIDENCE_CASE, EVIDENCE_PAGE, drop_evidence, find_evidence
 from sourceprint.service.line.jobs import DONE, FAILED, QUEUED, Job, find_job
+from sourceprint.service.problem_kinds import type_of
 from sourceprint.service.store.outbox import note_event
 from sourceprint.service.store.schema import job as job_table
 from sourceprint.service.web.caller import Caller
@@ -107,7 +109,8 @@ def erase_job(caller: Caller, job_id: str, kind: str) -> None:
         same = (job_table.c.id == job_id) & final & job_table.c.erased_at.is_(None)
         empty = {"state": DONE if found.state == DONE else FAILED, "result": None, "upload": None, "erased_at": at}
         if found.state == QUEUED:
-            empty |= {"error": '{"title": "erased", "detail": "it was erased before it was searched"}'}
+            detail = "it was erased before it was searched"
+            empty |= {"error": json.dumps({"type": type_of("erased"), "title": "erased", "detail": detail})}
         changed = connection.execute(update(job_table).where(same).values(**empty)).rowcount
         if changed:
             drop_evidence(connection, [job_id])

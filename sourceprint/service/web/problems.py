@@ -12,29 +12,10 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
-from fingerprint.errors import (
-    AudioError,
-    CatalogueError,
-    DuplicateRecordingError,
-    EvidenceError,
-    GrantError,
-    IndexDamagedError,
-    IndexLockedError,
-    LogError,
-    OutputError,
-    ParameterError,
-    RightsDatabaseError,
-    RightsError,
-    SignInError,
-    SourceprintError,
-    StaleDecisionError,
-    StatementError,
-    StorageFullError,
-    UnknownRecordingError,
-    UnknownRightsError,
-    VerificationError,
-)
+from fingerprint.errors import IndexLockedError, RightsDatabaseError, SourceprintError, StorageFullError
 from sourceprint.faults import fault_of
+from sourceprint.service.api_words import in_api_words
+from sourceprint.service.problem_kinds import KINDS, NO_KIND, kind_of, type_of
 
 __all__ = ["PROBLEM_TYPE", "Problem", "Refused", "add_handlers", "described", "problem", "responses", "status_of"]
 
@@ -42,27 +23,6 @@ _LOG = logging.getLogger("sourceprint.service")
 
 PROBLEM_TYPE = "application/problem+json"
 
-_STATUS: tuple[tuple[type[SourceprintError], int], ...] = (  # the first that fits
-    (UnknownRecordingError, 404),
-    (UnknownRightsError, 404),
-    (DuplicateRecordingError, 409),
-    (IndexLockedError, 409),
-    (GrantError, 403),
-    (SignInError, 403),
-    (StorageFullError, 507),
-    (RightsDatabaseError, 503),
-    (IndexDamagedError, 503),
-    (OutputError, 503),
-    (LogError, 503),
-    (VerificationError, 503),
-    (CatalogueError, 409),
-    (AudioError, 422),
-    (ParameterError, 422),
-    (StatementError, 409),
-    (StaleDecisionError, 409),
-    (RightsError, 422),
-    (EvidenceError, 422),
-)
 _PASSING = (RightsDatabaseError, StorageFullError, IndexLockedError)  # worth another attempt
 _COMMON = (400, 401, 403, 422, 429, 503)  # of every operation that needs a key
 
@@ -70,11 +30,15 @@ _COMMON = (400, 401, 403, 422, 429, 503)  # of every operation that needs a key
 class Problem(BaseModel):
     """Why a request was refused."""
 
-    type: str = Field("about:blank", description="Kind of the problem; titles say it in words")
+    type: str = Field(
+        description="Kind of the problem: stays as it is, for programs to compare",
+        json_schema_extra={"enum": [*map(type_of, KINDS), NO_KIND]},
+    )
     title: str = Field(description="Kind of the problem, in words")
     status: int = Field(description="The HTTP status")
     detail: str = Field(description="The problem, with name, value, limit and remedy")
     request_id: str = Field(description="The id of the request, for the operator's logs")
+    report: dict[str, Any] | None = Field(None, description="Of a refused import: its report, with the faults by row")
 
 
 class Refused(HTTPException):
@@ -83,22 +47,45 @@ class Refused(HTTPException):
     Parameters
     ----------
     status : int
-    title, detail : str
+    title : str
+        Of `problem_kinds.KINDS`.
+    detail : str
     headers : mapping, optional
+    report : mapping, optional
+        Of a refused import.
     """
 
-    def __init__(self, status: int, title: str, detail: str, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        status: int,
+        title: str,
+        detail: str,
+        headers: Mapping[str, str] | None = None,
+        *,
+        report: dict[str, Any] | None = None,
+    ) -> None:
         super().__init__(status, detail, dict(headers or {}))
         self.title = title
+        self.report = report
 
 
 def problem(
-    request: Request, status: int, title: str, detail: str, headers: Mapping[str, str] | None = None
+    request: Request,
+    status: int,
+    title: str,
+    detail: str,
+    headers: Mapping[str, str] | None = None,
+    report: dict[str, Any] | None = None,
 ) -> JSONResponse:
     """Return the answer of a refusal."""
     content = Problem(
-        type="about:blank", title=title, status=status, detail=detail, request_id=_request_id(request)
-    ).model_dump()
+        type=type_of(title),
+        title=title,
+        status=status,
+        detail=detail,
+        request_id=_request_id(request),
+        report=report,
+    ).model_dump(exclude_none=True)
     return JSONResponse(content, status, dict(headers or {}), media_type=PROBLEM_TYPE)
 
 
@@ -126,13 +113,19 @@ def status_of(request: Request, error: HTTPException | SourceprintError) -> tupl
     The detail names no place of the server; where it did, or the server is at fault, the log has all of it.
     """
     if isinstance(error, HTTPException):
-        title = error.title if isinstance(error, Refused) else HTTPStatus(error.status_code).phrase
+        title = error.title if isinstance(error, Refused) else _title(error.status_code)
         return error.status_code, title, str(error.detail)
-    status = next((status for kind, status in _STATUS if isinstance(error, kind)), 422)
+    status, title = kind_of(error)
     detail = request.app.state.server.folder.without_places(str(error))
     if status >= 500 or detail != str(error):
         _LOG.warning("a request was refused: %s", error, extra={"facts": {"request_id": _request_id(request)}})
-    return status, type(error).__name__.removesuffix("Error"), detail
+    return status, title, detail
+
+
+def _title(status: int) -> str:
+    """Return the title of a refusal of the framework."""
+    phrase = HTTPStatus(status).phrase.lower()
+    return "invalid request" if status == 400 else phrase
 
 
 def add_handlers(app: FastAPI) -> None:
@@ -144,7 +137,8 @@ def add_handlers(app: FastAPI) -> None:
         headers = dict(error.headers or {})
         if error.status_code == 405 and (methods := _methods(request)):  # the framework names those of one route alone
             headers["Allow"] = ", ".join(sorted(methods))
-        return problem(request, error.status_code, title, detail, headers)
+        report = error.report if isinstance(error, Refused) else None
+        return problem(request, error.status_code, title, detail, headers, report)
 
     @app.exception_handler(RequestValidationError)
     async def of_validation(request: Request, error: RequestValidationError) -> JSONResponse:
@@ -161,7 +155,7 @@ def add_handlers(app: FastAPI) -> None:
     async def of_ours(request: Request, error: SourceprintError) -> JSONResponse:
         status, title, detail = status_of(request, error)
         headers = {"Retry-After": "1"} if isinstance(error, _PASSING) else {}
-        return problem(request, status, title, detail, headers)
+        return problem(request, status, title, in_api_words(detail), headers)
 
 
 def _methods(request: Request) -> set[str]:

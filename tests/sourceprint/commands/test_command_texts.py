@@ -36,6 +36,7 @@ ELSEWHERE = {
     "admin people add": "prints another link each time; tests/sourceprint/service/test_administration.py opens it",
     "admin people link": "likewise",
     "admin people remove": "names such a person",
+    "admin people sign-out": "likewise",
     "backup": "prints another digest each time; tests/sourceprint/service/backup/test_backup.py runs it",
     "restore": "likewise",
     "admin log rotate-key": "prints another key each time; tests/sourceprint/service/test_log_feed.py reads it",
@@ -157,6 +158,7 @@ admin organisations close tone --data data
 admin organisations list --data data
 admin keys list --data data
 admin people list --data data
+admin people sign-ins --data data
 """
 
 

@@ -261,7 +261,7 @@ def test_refusals_and_outcomes_name_no_place_of_the_server(
 
         body = (music / "own.wav").read_bytes()
         imported = ask("POST", "/v1/rights/imports?name=l.toml", content=b"x")
-        assert imported.json()["source"] == "l.toml"
+        assert imported.json()["report"]["source"] == "l.toml"
         ask("POST", "/v1/usage?licensee=P&period=2026", content=b"\xff\xfe")
         taken = ask("POST", "/v1/catalogue/additions?id=A", content=body)
         service.work()
@@ -270,7 +270,7 @@ def test_refusals_and_outcomes_name_no_place_of_the_server(
         manifest.write_bytes(b"broken")
         lost = [ask("POST", path, content=body).headers["location"] for path in ("/v1/scans", "/v1/checks?wait=0")]
         service.work()
-        assert [ask("GET", path).json()["error"]["title"] for path in lost] == ["IndexDamaged"] * 2
+        assert [ask("GET", path).json()["error"]["title"] for path in lost] == ["catalogue damaged"] * 2
         damaged = ask("GET", "/v1/catalogue")
         assert (damaged.status_code, damaged.json()["detail"].partition(":")[0]) == (503, "index/manifest.json")
         (own.root / "rights.sqlite").write_bytes(b"broken" * 1_000)
@@ -291,9 +291,9 @@ def test_a_damaged_checkpoint_stops_no_work_and_no_draft(catalogued: TestService
         assert client.get(scan).json()["state"] == "done"
         period = {"licensee": "P", "period": "2026-Q3"}
         draft = client.post("/v1/statements", json=period | {"draft": True}, headers=JSON)
-        assert (draft.status_code, draft.json()["title"]) == (404, "UnknownRights")  # of party P
+        assert (draft.status_code, draft.json()["title"]) == (404, "not found")  # of party P
         for answer in (client.post("/v1/statements", json=period, headers=JSON), client.get("/v1/log/checkpoint")):
-            assert (answer.status_code, answer.json()["title"]) == (503, "Verification")
+            assert (answer.status_code, answer.json()["title"]) == (503, "log damaged")
             assert answer.json()["detail"].startswith("log/checkpoint: no checkpoint")
 
 

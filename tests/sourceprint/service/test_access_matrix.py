@@ -240,7 +240,8 @@ def test_asking_again_for_the_same_job_and_a_refused_grant_cost_no_search(servic
         again = [client.post("/v1/scans", content=body, headers=headers) for _ in range(3)]
         assert len({one.json()["id"] for one in again}) == 1
     with service.client("main", "check", "admin", budget=2) as client:
-        assert client.post("/v1/checks?grant=none&wait=0", content=body).status_code == 404
+        refused = client.post("/v1/checks?grant=none&wait=0", content=body)
+        assert (refused.status_code, refused.json()["detail"].startswith("grant 'none': is not there")) == (404, True)
         made = {one["searches"] for one in client.get("/v1/keys").json()}
         assert made == {0, 1}
     assert len(list(service.server.folder.uploads.iterdir())) == 1

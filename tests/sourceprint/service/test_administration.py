@@ -12,7 +12,7 @@ from fingerprint.errors import SignInError
 from sourceprint.service.people.invitations import find_invitation
 from sourceprint.service.store.clock import system_clock, time_text
 from tests.command_line import run
-from tests.console_browser import new_person
+from tests.console_browser import cookies_of, new_person, poster
 from tests.service_servers import TestService
 from tests.sourceprint.service.test_scans_by_http import events
 
@@ -33,7 +33,9 @@ def test_a_key_is_made_rotated_and_revoked_by_command(sqlite_service: TestServic
     made = admin(sqlite_service, "keys", "create", "--name", "pipeline", "--scope", "scan", *limits)
     key = made.stdout.strip()
     assert (made.exit_code, status(sqlite_service, key)) == (0, 200)
-    rotated = admin(sqlite_service, "keys", "rotate", key[3:15], "--hours", "1").stdout.strip()
+    successor = admin(sqlite_service, "keys", "rotate", key[3:15], "--hours", "1")
+    rotated = successor.stdout.strip()
+    assert f"key {rotated[3:15]} of main follows key {key[3:15]}" in successor.stderr
     assert [status(sqlite_service, one) for one in (key, rotated)] == [200, 200]
     assert admin(sqlite_service, "keys", "revoke", rotated[3:15]).exit_code == 0
     assert [status(sqlite_service, one) for one in (key, rotated)] == [200, 401]
@@ -43,6 +45,54 @@ def test_a_key_is_made_rotated_and_revoked_by_command(sqlite_service: TestServic
     assert key not in str(listed)
     by_command = [entry["event"] for entry in events(sqlite_service) if entry["actor"] == "command:admin"]
     assert by_command == ["key.issued", "key.issued", "key.rotated", "key.revoked"]
+
+
+def test_lists_show_all_organisations_or_one(sqlite_service: TestService) -> None:
+    for organisation in ("main", "other"):
+        of_it = ("--organisation", organisation)
+        key = ("--name", f"k-{organisation}", "--scope", "scan", "--budget", "7")
+        admin(sqlite_service, "keys", "create", *key, *of_it)
+        admin(sqlite_service, "people", "add", "--name", f"P-{organisation}", "--role", "admin", *of_it)
+    for kind, letter in (("keys", "k"), ("people", "P")):
+        listed = admin(sqlite_service, kind, "list").stdout
+        assert f"{letter}-main" in listed, listed
+        assert f"{letter}-other" in listed, listed
+        listed = admin(sqlite_service, kind, "list", "--organisation", "other").stdout
+        assert (f"{letter}-main" in listed, f"{letter}-other" in listed) == (False, True)
+    assert "0 of 7" in admin(sqlite_service, "keys", "list").stdout
+    unknown = admin(sqlite_service, "keys", "list", "--organisation", "no")
+    assert (unknown.exit_code, "--organisation no: is not there; there are main, other" in unknown.stderr) == (2, True)
+
+
+def test_sign_ins_are_listed_and_ended_by_command(sqlite_service: TestService) -> None:
+    sqlite_service.clock.now = system_clock()  # the time of the commands
+    cookies = {}
+    for name in ("Ada", "Bo"):
+        cookies[name] = cookies_of(sqlite_service, new_person(sqlite_service, name))
+    listed = json.loads(admin(sqlite_service, "people", "sign-ins", "--json").stdout)
+    assert [(one["name"], one["organisation_id"]) for one in listed] == [("Ada", "main"), ("Bo", "main")]
+    assert "digest" not in listed[0]
+    assert admin(sqlite_service, "people", "sign-out", f"person:{listed[0]['person_id']}").exit_code == 0
+    for name, status_wanted in (("Ada", 401), ("Bo", 200)):
+        with poster(sqlite_service, cookies[name]) as client:
+            assert client.get("/console/people").status_code == status_wanted
+    assert "Ada" not in admin(sqlite_service, "people", "sign-ins").stdout
+    last = events(sqlite_service)[-1]
+    assert (last["event"], last["actor"]) == ("person.signed_out", "command:admin")
+
+
+def test_a_link_leads_to_the_server_that_was_started_last(sqlite_service: TestService, tmp_path: Path) -> None:
+    add = ("people", "add", "--name", "Ada", "--role", "admin")
+    made = admin(sqlite_service, *add)
+    assert made.stdout.startswith(f"{sqlite_service.server.origin.text}/console/join#")
+    assert sqlite_service.server.origin.text != "http://localhost:8080"
+    assert "is where the server was started last" in made.stderr
+    assert run("admin", "organisations", "add", "main", "--name", "M", "--data", tmp_path / "new").exit_code == 0
+    unknown = run("admin", *add, "--data", tmp_path / "new")
+    assert unknown.stdout.startswith("http://localhost:8080/console/join#")
+    assert "http://localhost:8080 is assumed, as no server was started here yet" in unknown.stderr
+    named = run("admin", *add, "--data", tmp_path / "new", "--origin", "https://tone.example")
+    assert (named.stdout.startswith("https://tone.example/"), "assumed" in named.stderr) == (True, False)
 
 
 def test_an_organisation_is_added_and_closed_by_command(sqlite_service: TestService) -> None:
@@ -101,7 +151,7 @@ def test_wrong_words_are_refused_and_named(sqlite_service: TestService, tmp_path
         (("keys", "create", "--organisation", "no", "--name", "k", "--scope", "scan"), "organisation no: is not there"),
         (("organisations", "add", "main", "--name", "M"), "organisation main: is there already"),
         (("organisations", "add", "../x", "--name", "M"), "an id has 1 to 40 lower-case letters"),
-        (("keys", "revoke", "0123456789ab"), "key 0123456789ab: is not there"),
+        (("keys", "revoke", "0123456789ab"), "key 0123456789ab: organisation main has no such key"),
         (("people", "add", "--name", "A", "--role", "boss"), "role 'boss': is unknown"),
         (("people", "add", "--name", "A", "--role", "licensee", "--role", "admin"), "role licensee: stands alone"),
         (("people", "add", "--name", " ", "--role", "admin"), "must have 1 to 100 characters"),

@@ -99,15 +99,28 @@ def test_a_budget_is_never_overspent(service: TestService) -> None:
     assert found(service, text).searches == 3  # type: ignore[union-attr]
 
 
+def test_the_successor_of_a_key_has_the_searches_that_are_left(service: TestService) -> None:
+    database = service.server.database
+    for searches, left in ((1, 2), (3, 0)):
+        key = found(service, service.key("main", budget=3))
+        assert key is not None
+        with database.writing() as connection:
+            assert api_keys.spend(connection, key, searches)
+            made, _ = api_keys.rotate_key(
+                connection, "main", key.id, now=database.clock(), overlap=timedelta(), actor="test"
+            )
+            assert (made.budget, api_keys.spend(connection, made, 1)) == (left, left > 0)
+
+
 def test_unsuitable_keys_are_refused(sqlite_service: TestService) -> None:
     with pytest.raises(ParameterError, match="scope 'scann': is unknown; there are scan, check"):
         sqlite_service.key("main", "scann")
     with pytest.raises(UnknownRightsError, match="organisation nobody: is not there"):
         sqlite_service.key("nobody")
-    with pytest.raises(ParameterError, match="budget=0: must be 1 to"):
-        sqlite_service.key("main", budget=0)
+    with pytest.raises(ParameterError, match="budget=-1: must be 0 to"):
+        sqlite_service.key("main", budget=-1)
     database = sqlite_service.server.database
     key = found(sqlite_service, sqlite_service.key("main"))
     assert key is not None
-    with database.writing() as connection, pytest.raises(UnknownRightsError, match="is not there"):
+    with database.writing() as connection, pytest.raises(UnknownRightsError, match="organisation other has no"):
         api_keys.revoke_key(connection, "other", key.id, at=database.now(), actor="test")

@@ -36,6 +36,7 @@ MODULES = (pages, entrance, own, team, decisions, all_uses, one_use, office, sub
 ANYBODY, EVERYONE = {"nobody", *Role}, set(Role)
 PAGES: dict[str, set[str]] = {
     "GET /": ANYBODY,
+    "GET /console/": ANYBODY,
     "GET /console/assets/{name}": ANYBODY,
     "GET /console/sign-in": ANYBODY,
     "POST /console/sign-in/options": ANYBODY,

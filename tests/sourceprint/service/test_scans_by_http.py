@@ -86,10 +86,13 @@ def test_audio_that_cannot_be_searched_is_an_outcome(sqlite_catalogued: TestServ
 
 def test_a_scan_without_a_catalogue_fails_and_says_why(sqlite_service: TestService, music: Path) -> None:
     scan_id = scan(sqlite_service, music / "own.wav").json()["id"]
-    sqlite_service.work()
     with sqlite_service.client() as client:
-        found = client.get(f"/v1/scans/{scan_id}").json()
+        check = client.post("/v1/checks?wait=0", content=(music / "own.wav").read_bytes()).headers["location"]
+        sqlite_service.work()
+        found, checked = client.get(f"/v1/scans/{scan_id}").json(), client.get(check).json()
         assert client.get(f"/v1/scans/{scan_id}/result").status_code == 409
+    assert (found["reference"], checked["state"]) == (None, "failed")
+    assert "or name the grant of another catalogue with grant=ID" in checked["error"]["detail"]
     assert (found["state"], found["result"]) == ("failed", None)
     assert found["error"]["detail"] == "the catalogue holds no recording; add recordings before you scan"
 

@@ -94,6 +94,7 @@ def test_a_delivery_is_signed_and_repeated_with_one_id_until_it_is_answered(
     (one,) = deliveries(hooked, made)
     assert (one["attempts"], one["next_at"], one["last_error"]) == (3, None, None)
     assert one["delivered_at"] is not None
+    assert (one["event"], one["job_id"], one["reference"]) == ("scan.failed", scan_id, "R1")
     assert {headers["webhook-id"] for headers, _ in receiver.came} == {one["id"]}
     for headers, body in receiver.came:
         sent_at = int(headers["webhook-timestamp"])

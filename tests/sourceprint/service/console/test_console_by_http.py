@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import httpx
 import pytest
 from fastapi import Response
 
@@ -130,6 +131,12 @@ def test_an_answer_that_is_none_is_refused(sqlite_service: TestService, body: di
         answer = client.post("/console/sign-in", json=body)
     assert answer.status_code in (403, 422)
     assert answer.json()["status"] == answer.status_code
+
+
+def test_the_address_of_the_server_and_one_with_a_stroke_lead_to_the_console(sqlite_service: TestService) -> None:
+    for path in ("/", "/console/"):
+        led = httpx.get(sqlite_service.url + path)
+        assert (led.status_code, led.headers["location"]) == (303, "/console")
 
 
 def test_a_link_leads_to_our_own_pages_alone(sqlite_service: TestService) -> None:
