@@ -296,7 +296,15 @@ def _told(pages: "Generator[PageMade, None, None]", n: int, quiet: bool) -> "Ite
             yield page
 
 
-def verify_case(case: Path, keys: tuple[Path, ...], *, any_key: bool, log_folder: Path | None, as_json: bool) -> None:
+def verify_case(
+    case: Path,
+    keys: tuple[Path, ...],
+    *,
+    any_key: bool,
+    log_folder: Path | None,
+    log_keys: tuple[Path, ...],
+    as_json: bool,
+) -> None:
     """Print the verdict on a case, for `verify`; a case that does not hold is an error."""
     from fingerprint.digests import is_sha256
     from sourceprint.evidence.cases.verdict import check_case, read_case
@@ -307,7 +315,10 @@ def verify_case(case: Path, keys: tuple[Path, ...], *, any_key: bool, log_folder
 
     log = None if log_folder is None else LogReader(log_folder)
     trusted = [str(key) if is_sha256(str(key)) else load_public(key) for key in keys]
-    verdict = within_limits(lambda: check_case(read_case(case), name=printable(case), keys=trusted, log=log), [case])
+    of_log = [load_public(key) for key in log_keys]
+    verdict = within_limits(
+        lambda: check_case(read_case(case), name=printable(case), keys=trusted, log=log, log_keys=of_log), [case]
+    )
     if as_json:
         print_json(verdict_json(verdict), lines=False)
     else:

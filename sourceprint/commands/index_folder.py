@@ -51,6 +51,10 @@ __all__ = ["compact", "export", "import_", "verify"]
     "--log", "log_folder", metavar="DIR", type=PATH,
     help="With CASE: the log of whose checkpoint it holds a copy; both must agree.",
 )  # fmt: skip
+@click.option(
+    "--log-key", "log_keys", metavar="FILE", multiple=True, type=PATH,
+    help="With CASE: public key (.pub) of that log, which must have signed its checkpoint; again for each it has had.",
+)  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="With CASE: print the verdict as one JSON document.")
 def verify(
     case: Path | None,
@@ -60,6 +64,7 @@ def verify(
     keys: tuple[Path, ...],
     any_key: bool,
     log_folder: Path | None,
+    log_keys: tuple[Path, ...],
     as_json: bool,
 ) -> None:
     """Check every file of the index, or a case that was signed.
@@ -78,9 +83,10 @@ def verify(
         use_one_thread()
         if keys and any_key:
             raise click.UsageError("--key, --any-key: --any-key accepts every key; give one of them")
-        verify_case(case, keys, any_key=any_key, log_folder=log_folder, as_json=as_json)
+        verify_case(case, keys, any_key=any_key, log_folder=log_folder, log_keys=log_keys, as_json=as_json)
         return
-    for name, given in (("--key", keys), ("--any-key", any_key), ("--log", log_folder), ("--json", as_json)):
+    of_cases = (("--key", keys), ("--any-key", any_key), ("--log", log_folder), ("--log-key", log_keys))
+    for name, given in (*of_cases, ("--json", as_json)):
         if given:
             raise click.UsageError(f"{name} goes with a case")
     _verify_index(index_place(index), repair=repair, listed=listed)

@@ -23,6 +23,7 @@ from index.storage.durable import pour, sync_folder
 from sourceprint.transparency.tree import HASH_BYTES, subtree
 
 __all__ = [
+    "MOST_BUNDLE_BYTES",
     "MOST_ENTRY_BYTES",
     "TILE_WIDTH",
     "TileFolder",
@@ -41,7 +42,9 @@ __all__ = [
 TILE_WIDTH = 256
 MOST_ENTRY_BYTES = 65_535
 _LEVELS_PER_TILE = 8
-_MOST_BUNDLE_BYTES = TILE_WIDTH * (MOST_ENTRY_BYTES + 2)
+MOST_BUNDLE_BYTES = TILE_WIDTH * (MOST_ENTRY_BYTES + 2)
+"""The largest file of a log."""
+
 _CACHED_TILES = 64
 
 
@@ -192,7 +195,7 @@ class TileFolder:
     def _read_bundle(self, number: int) -> list[bytes]:
         width = width_at(self.size, 0, number)
         names = [entries_name(number, each) for each in dict.fromkeys((width, TILE_WIDTH))]
-        name, data = self._read(names, _MOST_BUNDLE_BYTES)
+        name, data = self._read(names, MOST_BUNDLE_BYTES)
         stored = width if name == names[0] else TILE_WIDTH
         entries = parse_bundle(data)
         if entries is None or len(entries) != stored:

@@ -8,6 +8,7 @@ import base64
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,17 +18,20 @@ from sourceprint.transparency.checkpoint import Checkpoint
 from sourceprint.transparency.log import CHECKPOINT_NAME, LogReader
 from sourceprint.transparency.succession import Predecessor, find_predecessor
 from sourceprint.transparency.tiles import (
+    MOST_BUNDLE_BYTES,
     TILE_WIDTH,
     TileFolder,
     bundle_bytes,
     content,
     entries_name,
+    parse_bundle,
     partial_widths,
     tile_name,
     width_at,
 )
 from sourceprint.transparency.tree import (
     EMPTY_ROOT,
+    HASH_BYTES,
     leaf_hash,
     peaks,
     peaks_root,
@@ -331,6 +335,13 @@ class _Leaves:
         return peaks_root([*peaks(self.level_1[: self._older_size // TILE_WIDTH]), *peaks(self._older_tail)])
 
 
+def _hashes_in(data: bytes, *, of_entries: bool) -> list[bytes]:
+    """Return the hashes in a tile, or of the entries in a bundle; none of a bundle that cannot be read."""
+    if of_entries:
+        return [leaf_hash(one) for one in parse_bundle(data) or ()]
+    return [data[at : at + HASH_BYTES] for at in range(0, len(data), HASH_BYTES)]
+
+
 class _FileCheck:
     """The check of entries and tiles against a checkpoint whose signature is not in doubt."""
 
@@ -351,11 +362,11 @@ class _FileCheck:
         if not entries_lead and not tiles_lead:
             if not self.findings.counts.total():
                 self._tell_rewritten()
+            self._check_partials(self.by_tiles, by_entries=False, proven=False)
             return
         right = self.by_entries if entries_lead else self.by_tiles
         self._check_upper(right.level_1)
-        if not self.findings.counts.total():
-            self._check_partials()
+        self._check_partials(right, by_entries=entries_lead, proven=True)
         if self.older is not None and right.older_root() != self.older.root:
             self.findings.add(
                 "rewritten",
@@ -439,33 +450,62 @@ class _FileCheck:
                     above.append(subtree(part))
             hashes, level = above, level + 1
 
-    def _check_partials(self) -> None:
-        """Compare partial tiles that wider ones followed: a reader with an older checkpoint may be given them."""
-        size, level = self.checkpoint.size, 0
-        while n_hashes := size >> 8 * level:
+    def _check_partials(self, right: _Leaves, *, by_entries: bool, proven: bool) -> None:
+        """Compare partial tiles that wider ones followed: a reader with an older checkpoint may be given them.
+
+        Parameters
+        ----------
+        right : _Leaves
+        by_entries : bool
+            Whether the leaves are the hashes of the entries, and not the stored ones.
+        proven : bool
+            Whether they lead to the signed root; if not, only leaves are compared.
+        """
+        level, hashes = 0, right.level_1
+        while n_hashes := self.checkpoint.size >> 8 * level:
             for number in range(-(-n_hashes // TILE_WIDTH)):
-                width = width_at(size, level, number)
-                for earlier in partial_widths(self.tiles.folder, tile_name(level, number)):
-                    if earlier < width:
-                        right = b"".join(self.tiles.tile(level, number)[:earlier])
-                        names = tile_name(level, number, earlier), tile_name(level, number, width)
-                        self._check_partial("altered_tile", *names, right)
-                for earlier in partial_widths(self.tiles.folder, entries_name(number)) if level == 0 else ():
-                    if earlier < width:
-                        right = bundle_bytes(self.tiles.bundle(number)[:earlier])
-                        names = entries_name(number, earlier), entries_name(number, width)
-                        self._check_partial("altered_entry", *names, right)
+                width = width_at(self.checkpoint.size, level, number)
+                names = [partial(tile_name, level, number), *([partial(entries_name, number)] if level == 0 else [])]
+                for name in names:
+                    for earlier in partial_widths(self.tiles.folder, name()):
+                        if earlier < width:
+                            found = hashes[number * TILE_WIDTH :] if level else self._leaves(number, by_entries)
+                            self._check_partial(name(earlier), name(width), found[:earlier], proven=proven)
+            if not proven:
+                return
+            if level:
+                full = range(0, len(hashes) - TILE_WIDTH + 1, TILE_WIDTH)
+                hashes = [subtree(hashes[at : at + TILE_WIDTH]) for at in full]
             level += 1
 
-    def _check_partial(self, kind: str, name: str, wider: str, right: bytes) -> None:
-        data = content(self.tiles.folder / name, len(right))
-        if data is not None and data != right:
+    def _leaves(self, number: int, by_entries: bool) -> list[bytes]:
+        """Return the hashes of the leaves of a tile; none where they cannot be read, which is a finding already."""
+        try:
+            return [leaf_hash(one) for one in self.tiles.bundle(number)] if by_entries else self.tiles.tile(0, number)
+        except LogDamagedError:
+            return []
+
+    def _check_partial(self, name: str, wider: str, right: list[bytes], *, proven: bool) -> None:
+        """Compare a partial tile, or bundle of entries, with its right hashes; none are known if the list is empty."""
+        of_entries = name.startswith(entries_name(0).rpartition("/")[0])
+        data = content(self.tiles.folder / name, MOST_BUNDLE_BYTES)
+        if data is None or not right:
+            return
+        if _hashes_in(data, of_entries=of_entries) == right:
+            return
+        kind = "altered_entry" if of_entries else "altered_tile"
+        whole = content(self.tiles.folder / wider, MOST_BUNDLE_BYTES) or b""
+        if not proven:
             self.findings.add(
-                kind,
-                name,
-                f"is not the beginning of {wider}, which leads to the signed root",
-                f"write the first {len(right)} bytes of that file over it, and find out who can write to the folder",
+                kind, name, f"is not the beginning of {wider}, and nothing proves either: one was altered"
             )
+        elif _hashes_in(whole, of_entries=of_entries)[: len(right)] == right:
+            entries = parse_bundle(whole) if of_entries else None
+            n_bytes = len(right) * HASH_BYTES if entries is None else len(bundle_bytes(entries[: len(right)]))
+            remedy = f"write the first {n_bytes} bytes of that file over it, and find out who can write to the folder"
+            self.findings.add(kind, name, f"is not the beginning of {wider}, which leads to the signed root", remedy)
+        else:
+            self.findings.add(kind, name, "does not lead to the signed root")
 
     def _bundle(self, number: int) -> list[bytes] | None:
         try:

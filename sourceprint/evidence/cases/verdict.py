@@ -150,7 +150,12 @@ def read_case(path: Path) -> bytes:
 
 
 def check_case(
-    data: bytes, *, name: str, keys: Sequence[PublicKey | str] = (), log: LogReader | None = None
+    data: bytes,
+    *,
+    name: str,
+    keys: Sequence[PublicKey | str] = (),
+    log: LogReader | None = None,
+    log_keys: Sequence[PublicKey] = (),
 ) -> CaseVerdict:
     """Verify a case.
 
@@ -165,6 +170,8 @@ def check_case(
         cannot hold, only be consistent.
     log : LogReader, optional
         The log of whose checkpoint the case holds a copy: both are compared.
+    log_keys : sequence of PublicKey
+        Keys of that log: one of them must have signed the checkpoint.
 
     Raises
     ------
@@ -183,7 +190,7 @@ def check_case(
     comparison, figures = _figures(result, trace)
     remarks, description = _description(members, result, trace, signer)
     checks = (packing, _digests(members), signature, *_key(signer, trusted, keys), reading, landmarks)
-    checks += (_one_search(result, trace), figures, description, *_log(members, log))
+    checks += (_one_search(result, trace), figures, description, *_log(members, log, log_keys))
     digest = hashlib.sha256(data).hexdigest()
     return CaseVerdict(name, digest, checks, signer, trusted, result, comparison, remarks, PAGE in members)
 
@@ -233,20 +240,23 @@ def _key(
     return (Check("key", what, (f"it is signed by {by}, not by {given}, which was given as the signer's",)),)
 
 
-def _log(members: Mapping[str, bytes], log: LogReader | None) -> tuple[Check, ...]:
-    """Compare the checkpoint in a case with the log that it is of; no check where there is neither."""
+def _log(members: Mapping[str, bytes], log: LogReader | None, keys: Sequence[PublicKey]) -> tuple[Check, ...]:
+    """Compare the checkpoint in a case with its log and the keys of that; no check where there is nothing of these."""
     if CHECKPOINT not in members:
-        return () if log is None else (Check("log", "", ("the case holds no checkpoint of a log",)),)
+        return () if log is None and not keys else (Check("log", "", ("the case holds no checkpoint of a log",)),)
     try:
         checkpoint = Checkpoint.parse(members[CHECKPOINT], CHECKPOINT)
         what = f"checkpoint of {printable(checkpoint.origin)} with {checkpoint.size} entries"
-        if log is None:
-            return (Check("log", f"{what}; not compared with the log: give --log", ()),)
-        fault = log.disagreement(checkpoint)
+        if keys:
+            checkpoint.verify(keys, CHECKPOINT)
+        fault = "" if log is None else log.disagreement(checkpoint, keys)
     except (LogError, VerificationError) as error:
         return (Check("log", "", (str(error),)),)
-    problems = (f"{what}: {fault}",) if fault else ()
-    return (Check("log", f"{what}: the log that was given begins with exactly these", problems),)
+    compared = "; not compared with the log: give --log"
+    if log is not None:
+        compared = ": the log that was given begins with exactly these"
+    signed = "; signed by its key" if keys else "; signature not verified: give --log-key"
+    return (Check("log", what + compared + signed, (f"{what}: {fault}",) if fault else ()),)
 
 
 def _result(members: Mapping[str, bytes]) -> tuple[ScanResult | None, Check]:

@@ -58,7 +58,14 @@ def test_page_and_case_are_those_of_the_command_and_the_case_verifies(
     LogFeed(catalogued.server.database, catalogued.server.folder).feed()  # the log has grown since
     verified = run("verify", tmp_path / "from-api.zip", "--key", public, "--log", log)
     assert verified.exit_code == 0, verified.stderr
-    assert "the log that was given begins with exactly these" in verified.stdout
+    assert "begins with exactly these; signature not verified: give --log-key" in verified.stdout
+    (log_public,) = catalogued.server.folder.log_key.glob("*.pub")
+    for key, code, said in (
+        (log_public, 0, "not compared with the log: give --log; signed by its key"),
+        (public, 6, "log-checkpoint.txt: not signed by key"),
+    ):
+        told = run("verify", tmp_path / "from-api.zip", "--key", public, "--log-key", key)
+        assert (told.exit_code, said in told.stdout) == (code, True), told.stdout
     assert list(catalogued.server.folder.uploads.iterdir()) == []
 
 

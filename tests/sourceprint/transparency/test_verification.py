@@ -124,6 +124,30 @@ def test_an_altered_partial_tile_that_a_wider_one_followed(folder: Path, kind: s
     assert told(folder)[0][1] == str(earlier.relative_to(folder))
 
 
+def test_a_superseded_tile_is_named_beside_other_faults(folder: Path) -> None:
+    grown = make(folder, some(N + 600)[N:])
+    grown.append([b"one more"])
+    alter(folder / "tile/entries/000", 2, b"X")
+    alter(folder / "tile/0/005.p/20", 9, b"X")
+    assert set(told(folder)) == {("altered_entry", "tile/entries/000, entry 0"), ("altered_tile", "tile/0/005.p/20")}
+    alter(folder / "tile/entries/005.p/21", 2, b"Y")  # the bundle that took the place of an altered one
+    alter(folder / "tile/entries/005.p/20", 2, b"Z")
+    assert ("altered_entry", "tile/entries/005.p/20") in told(folder)
+    (finding,) = [one for one in verdict(folder).findings if one.where == "tile/entries/005.p/20"]
+    assert (finding.what, finding.remedy.split(" ")[:2]) == ("does not lead to the signed root", ["put", "the"])
+
+
+def test_a_superseded_tile_tells_of_entries_that_were_altered_with_their_hashes(folder: Path) -> None:
+    make(folder, [b"one more"])
+    size = N + 1
+    entry = b"X" + some(N)[N - 1][1:]
+    at = (N - 1) % 256
+    alter(folder / "tile/entries/002.p/189", at * 11 + 2, b"X")
+    alter(folder / "tile/0/002.p/189", at * 32, leaf_hash(entry))
+    assert size % 256 == 189
+    assert {("altered_tile", "tile/0/002.p/188"), ("altered_entry", "tile/entries/002.p/188")} < set(told(folder))
+
+
 def test_leftovers_of_an_append_that_was_cut_short_accuse_nobody(folder: Path) -> None:
     log = make(folder, [])
     with pytest.MonkeyPatch.context() as patch:
