@@ -6,6 +6,7 @@ and the files that it left are compared here.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -21,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-__all__ = ["Outcome", "kill_chain", "rows_of", "run_command_line", "same_rows", "traces_of"]
+__all__ = ["Outcome", "family", "kill_chain", "rows_of", "run_command_line", "same_rows", "traces_of"]
 
 _ROOT: Final = Path(__file__).resolve().parent.parent
 _SAMPLE_SECONDS: Final = 0.2
@@ -94,6 +95,16 @@ def traces_of(run: Path) -> dict[str, str]:
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted((run / "traces").iterdir())}
 
 
+def family(pid: int) -> list[int]:
+    """Return the process ids of a process and its descendants, on systems that have /proc."""
+    found = [pid]
+    for one in found:
+        for task in Path(f"/proc/{one}/task").glob("*/children"):  # a child belongs to the thread that made it
+            with contextlib.suppress(OSError):  # it has ended
+                found += map(int, task.read_text(encoding="ascii").split())
+    return found
+
+
 def kill_chain(words: Sequence[str], whole: Path, folder: Path, *, kills: int, seed: int) -> dict[str, Any]:
     """Kill scans at random moments until there were enough kills, and compare the final files with those of `whole`.
 
@@ -161,20 +172,9 @@ class _Meter:
 
     def _watch(self) -> None:
         while not self._ended.wait(_SAMPLE_SECONDS):
-            sizes = [_proportional_mb(pid) for pid in _family(self._pid)]
+            sizes = [_proportional_mb(pid) for pid in family(self._pid)]
             if any(size is not None for size in sizes):
                 self._peak = max(self._peak or 0.0, sum(size or 0.0 for size in sizes))
-
-
-def _family(pid: int) -> list[int]:
-    found = [pid]
-    for one in found:
-        try:
-            children = Path(f"/proc/{one}/task/{one}/children").read_text(encoding="ascii")
-        except OSError:
-            continue
-        found += [int(child) for child in children.split()]
-    return found
 
 
 def _proportional_mb(pid: int) -> float | None:

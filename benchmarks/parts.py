@@ -20,6 +20,7 @@ PARTS: Final = (
     "speed",
     "durability",
     "service_kills",
+    "service_load",
     "fuzz",
     "scale",
     "royalties",

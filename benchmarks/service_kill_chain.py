@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import os
 import random
-import shutil
 import signal
 import sys
 import time
@@ -28,7 +27,7 @@ from sqlalchemy import func, select, update
 from benchmarks.service_child import HIT
 from benchmarks.service_kill_checks import Killed, check_chain
 from benchmarks.service_kill_work import Asked, Clients, Music, Receiver, requests_of
-from benchmarks.service_processes import ServerProcess, workers_of
+from benchmarks.service_processes import ServerProcess, data_with_index, workers_of
 from fingerprint.errors import RightsDatabaseError
 from sourceprint.royalties.people import add_people
 from sourceprint.service.access.api_keys import KeyScope, issue_key
@@ -36,7 +35,6 @@ from sourceprint.service.access.organisations import DEFAULT_ORGANISATION, add_o
 from sourceprint.service.data_folder import DataFolder
 from sourceprint.service.hooks.webhooks import add_webhook
 from sourceprint.service.line.jobs import QUEUED, RUNNING
-from sourceprint.service.settings import settings_of
 from sourceprint.service.store.clock import time_text
 from sourceprint.service.store.database import ServiceDatabase
 from sourceprint.service.store.schema import delivery, job, outbox
@@ -328,10 +326,7 @@ def _set_up(chain: Chain, music: Music, folder: Path, hook: str) -> _Service:
     options += ["--database", chain.database] if chain.database else []
     program = ("-m", "benchmarks.service_child", str(aims))
     server = ServerProcess(data, tuple(options), settings, program)
-    place = DataFolder.of(settings_of({}, data=data, database=chain.database or None))
-    own = place.organisation(DEFAULT_ORGANISATION)
-    own.root.mkdir(parents=True)
-    shutil.copytree(music.index, own.index)
+    place = data_with_index(data, music.index, database=chain.database)
     server.start()
     database = ServiceDatabase.open(place.database_place)
     at = database.now()

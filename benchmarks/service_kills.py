@@ -2,6 +2,7 @@
 
     python -m benchmarks.service_kills --database postgresql://localhost/test     100 kills on SQLite, 100 on PostgreSQL
     python -m benchmarks.service_kills --quick                                    five on SQLite
+    python -m benchmarks.service_kills --seed 1 --earlier a.json --out b.json     counted with those of an earlier run
 
 Needs no music. The chain of kills is in `benchmarks.service_kill_chain`, its requests in `service_kill_work`, and
 everything that is compared in `service_kill_checks`.
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import functools
+import json
 import sys
 import tempfile
 from collections import Counter
@@ -24,6 +26,7 @@ from benchmarks.part import MEASURED, Figure, Job, Part, Picture, Report, Table,
 from benchmarks.service_kill_chain import VICTIMS, Chain, run_chain
 from benchmarks.service_kill_work import make_music
 from benchmarks.service_processes import schema_of_its_own
+from fingerprint.errors import ParameterError
 
 __all__ = ["PART", "Sizes", "main", "measure"]
 
@@ -38,7 +41,8 @@ setting back their times, as after a minute. In the end each request must have i
 log too; each result must be that of `sourceprint scan` or `check` (ids and times aside), the catalogue must have each
 recording once and verify, the log must verify against every checkpoint that was kept meanwhile and be the outbox entry
 by entry, changes of rights must be in it once, and each webhook must have come, always with one id. Uploads that were
-left behind must be deleted by the housekeeper.
+left behind must be deleted by the housekeeper. Kills may be of several runs, each on data folders of its own with a
+seed of its own; their counts are added, and the first table lists them.
 """
 
 WANTED_KILLS: Final = 100.0
@@ -62,9 +66,11 @@ def measure(job: Job) -> Report:
     Raises
     ------
     ParameterError
-        If the database that is named cannot be used, or a server does not start.
+        If the database that is named cannot be used, a server does not start, or the report of earlier runs cannot be
+        used.
     """
     sizes = QUICK if job.quick else FULL
+    earlier = _earlier(job)
     databases = {"SQLite": ""} | ({"PostgreSQL": job.options["database"]} if job.options.get("database") else {})
     minutes = float(job.options.get("minutes", 180.0))
     job.cache.mkdir(parents=True, exist_ok=True)
@@ -79,7 +85,44 @@ def measure(job: Job) -> Report:
             for kind, place in places.items()
         }
         chains = {kind: future.result() for kind, future in running.items()}
-    return new_report("service_kills", job) | {"chains": chains}
+    report = new_report("service_kills", job)
+    facts = report["facts"]
+    run = {"seed": job.seed, "date": facts["date_utc"][:10], "commit": facts["commit"]}
+    report["runs"] = [*earlier["runs"], run | {"kills": {kind: chain["kills"] for kind, chain in chains.items()}}]
+    report["chains"] = {
+        kind: added_counts(earlier["chains"].get(kind), chains.get(kind)) for kind in earlier["chains"] | chains
+    }
+    return report
+
+
+def added_counts(one: Any, other: Any) -> Any:
+    """Return the counts of two chains added, field by field; those of one where the other is None.
+
+    Examples
+    --------
+    >>> added_counts({"kills": 57, "victims": {"worker": 9}, "failures": []}, {"kills": 43, "failures": ["lost"]})
+    {'kills': 100, 'victims': {'worker': 9}, 'failures': ['lost']}
+    """
+    if one is None or other is None:
+        return other if one is None else one
+    if isinstance(one, dict):
+        return {name: added_counts(one.get(name), other.get(name)) for name in one | other}
+    return one + other
+
+
+def _earlier(job: Job) -> Report:
+    """Return the runs and chains of an earlier report; none if none is named."""
+    path: Path | None = job.options.get("earlier")
+    if path is None:
+        return {"runs": [], "chains": {}}
+    try:
+        report: Report = json.loads(path.read_text(encoding="utf-8"))
+        seeds = {run["seed"] for run in report["runs"]}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ParameterError(f"--earlier {path}: no report of service_kills ({error}); name one, or none") from error
+    if job.seed in seeds:
+        raise ParameterError(f"--seed {job.seed}: is that of a run in {path}; choose another")
+    return report
 
 
 def figures(report: Report) -> list[Figure]:
@@ -140,6 +183,15 @@ def tables(report: Report) -> list[Table]:
         "jobs that waited for the end of a lease": "silent",
     }
     made = [
+        Table(
+            "Runs",
+            ("seed", "date", "commit", *chains),
+            [
+                (str(run["seed"]), run["date"], run["commit"], *(str(run["kills"].get(kind, 0)) for kind in chains))
+                for run in report["runs"]
+            ],
+            "Kills of each run.",
+        ),
         Table("Killed", ("process", *chains), counted("victims", list(VICTIMS))),
         Table("Operation under way", header, counted("points", names_in("points"))),
         Table(
@@ -170,6 +222,7 @@ def pictures(report: Report, folder: Path) -> list[Picture]:
 def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--database", default="", help="URL of a PostgreSQL database, for a schema of its own")
     parser.add_argument("--minutes", type=float, default=180.0, help="end before the last kill after so long (180)")
+    parser.add_argument("--earlier", type=Path, help="report of earlier runs, whose counts are added")
 
 
 PART: Final = Part(

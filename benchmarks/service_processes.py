@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -26,8 +27,20 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.pool import NullPool
 
 from fingerprint.errors import ParameterError
+from sourceprint.service.access.organisations import DEFAULT_ORGANISATION
+from sourceprint.service.data_folder import DataFolder
+from sourceprint.service.settings import settings_of
 
-__all__ = ["ROOT", "ServerProcess", "client", "drop_schemas", "free_port", "schema_of_its_own", "workers_of"]
+__all__ = [
+    "ROOT",
+    "ServerProcess",
+    "client",
+    "data_with_index",
+    "drop_schemas",
+    "free_port",
+    "schema_of_its_own",
+    "workers_of",
+]
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 _PATIENCE_SECONDS: Final = 120.0
@@ -134,6 +147,22 @@ class ServerProcess:
         with contextlib.suppress(httpx.HTTPError):
             return self.is_alive and httpx.get(f"{self.url}/health", timeout=5).status_code == 200
         return False
+
+
+def data_with_index(data: Path, index: Path, *, database: str = "") -> DataFolder:
+    """Return a new data folder whose first organisation has a copy of an index.
+
+    Parameters
+    ----------
+    data, index : Path
+    database : str
+        URL of PostgreSQL; "" for SQLite.
+    """
+    place = DataFolder.of(settings_of({}, data=data, database=database or None))
+    own = place.organisation(DEFAULT_ORGANISATION)
+    own.root.mkdir(parents=True)
+    shutil.copytree(index, own.index)
+    return place
 
 
 @contextlib.contextmanager

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from benchmarks import service_kills
 from benchmarks.data.corpus import SyntheticCorpus
 from benchmarks.part import Job, as_text, new_report
 from benchmarks.parts import load_part
 from benchmarks.service_kill_chain import Chain, run_chain
 from benchmarks.service_kill_work import Music, Receiver, make_music
-from benchmarks.service_kills import figures, measure
+from benchmarks.service_kills import figures, main, measure
 from benchmarks.service_processes import drop_schemas
 from fingerprint.errors import ParameterError
 
@@ -74,12 +76,39 @@ def chain(failures: list[str], late_refused: int) -> dict[str, Any]:
 def test_figures_count_failures_and_late_outcomes_that_were_taken(tmp_path: Path) -> None:
     part = load_part("service_kills")
     report = new_report(part.name, Job(SyntheticCorpus(), tmp_path))
+    report["runs"] = [{"seed": 0, "date": "2026-12-03", "commit": "0123456789ab", "kills": {"SQLite": 100}}]
     report["chains"] = {"SQLite": chain([], 6), "PostgreSQL": chain(["job 7: two outcomes"], 5)}
     shown = [(figure.value, figure.met) for figure in figures(report)]
     assert shown == [(100, True), (0, True), (0, True), (100, True), (1, False), (1, False)]
     assert "job 7: two outcomes" in as_text(part, report)
     report["chains"]["SQLite"]["kills"] = 99
     assert figures(report)[0].met is False
+
+
+def test_runs_are_added_to_earlier_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kills = {"run-0": chain([], 6), "run-1": chain(["job 7: two outcomes"], 5) | {"victims": {"all processes": 100}}}
+    monkeypatch.setattr(service_kills, "make_music", lambda folder: None)
+    monkeypatch.setattr(service_kills, "run_chain", lambda asked, *_: kills[f"run-{asked.seed}"])
+    first, second = tmp_path / "first.json", tmp_path / "second.json"
+    assert main(["--out", str(first), "--cache", str(tmp_path)]) == 0
+    assert main(["--out", str(second), "--cache", str(tmp_path), "--seed", "1", "--earlier", str(first)]) == 0
+    report = json.loads(second.read_text(encoding="utf-8"))
+    assert [(run["seed"], run["kills"]) for run in report["runs"]] == [(0, {"SQLite": 100}), (1, {"SQLite": 100})]
+    done = report["chains"]["SQLite"]
+    assert (done["kills"], done["late_refused"], done["compared"]["scans"]) == (200, 11, 60)
+    assert done["victims"] == {"worker": 60, "server": 40, "all processes": 100}
+    assert done["failures"] == ["job 7: two outcomes"]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"), [("{}", "no report of service_kills"), ('{"runs": [{"seed": 0}]}', "choose another")]
+)
+def test_earlier_runs_that_cannot_be_counted_are_refused(
+    content: str, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "earlier.json").write_text(content, encoding="utf-8")
+    assert main(["--earlier", str(tmp_path / "earlier.json"), "--cache", str(tmp_path)]) == 2
+    assert message in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("url", ["sqlite:///x", "mysql://host/name"])
