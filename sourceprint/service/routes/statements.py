@@ -36,6 +36,7 @@ class StatementRequest(Body):
     currency: Currency | None = None
     draft: Truth = Field(False, description="Compute it, and keep nothing")
     provisional: Truth = Field(False, description="For a period that has not ended; owed by nobody")
+    expect: str = Field("", max_length=700, description="Id of a draft: a statement with other lines is not issued")
 
 
 class StatementItem(BaseModel):
@@ -61,7 +62,8 @@ def make_statement(caller: _Accountant, wanted: StatementRequest, approval: Appr
     """
     made = statement_work.make_statement(
         caller, licensee=wanted.licensee, period=wanted.period, policy=wanted.policy or "",
-        currency=wanted.currency or "", draft=wanted.draft, provisional=wanted.provisional, approval_id=approval,
+        currency=wanted.currency or "", draft=wanted.draft, provisional=wanted.provisional, expect=wanted.expect,
+        approval_id=approval,
     )  # fmt: skip
     return statement_to_json(made)
 

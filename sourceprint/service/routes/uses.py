@@ -4,19 +4,15 @@ import tempfile
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from anyio import to_thread
 from fastapi import APIRouter, Query, Request
 from pydantic import Field
 from sqlalchemy import select
 
 from sourceprint.places import today
-from sourceprint.royalties.periods import Period
 from sourceprint.royalties.statements.effects import Announcement, effects_to_json
-from sourceprint.royalties.statements.restatements import restate_usage
 from sourceprint.royalties.uses.ledger import attribute_results, list_uses
 from sourceprint.royalties.uses.policy import Policy, load_policy, shipped_policies
 from sourceprint.royalties.uses.states import change_state, change_to_json, use_history
-from sourceprint.royalties.uses.usage import read_usage
 from sourceprint.royalties.uses.use import STATES
 from sourceprint.royalties.uses.uses_text import judged_use_to_json, report_to_json
 from sourceprint.service.access.api_keys import KeyScope
@@ -24,8 +20,9 @@ from sourceprint.service.line.jobs import DONE, SCAN
 from sourceprint.service.store.schema import job
 from sourceprint.service.web.bodies import Body, Truth
 from sourceprint.service.web.caller import Caller, needs
-from sourceprint.service.web.documents import DOCUMENT_BODY, document
+from sourceprint.service.web.documents import DOCUMENT_BODY, FileName
 from sourceprint.service.web.problems import Refused, responses
+from sourceprint.service.web.reports import enter_report
 from sourceprint.service.web.shapes import Country, Day, PeriodText, PolicyName, Words, one_of
 
 __all__ = ["router"]
@@ -33,6 +30,7 @@ __all__ = ["router"]
 router = APIRouter(prefix="/v1", tags=["uses"])
 
 _Decider = Annotated[Caller, needs(KeyScope.DECIDE)]
+_Reporter = Annotated[Caller, needs(KeyScope.DECIDE, instead=KeyScope.STATEMENTS)]
 _State: Any = one_of(STATES)
 
 _Licensee = Annotated[str, Query(min_length=1, max_length=200, description="Party id of who made the tracks")]
@@ -128,24 +126,14 @@ def get_history(caller: _Decider, use_id: str) -> list[dict[str, Any]]:
 )
 async def enter_usage(
     request: Request,
-    caller: _Decider,
+    caller: _Reporter,
     licensee: _Licensee,
     period: Annotated[PeriodText, Query(description="As 2026-Q3, 2026-07, 2026, or 2026-07-01--2026-07-14")],
     restate: Annotated[str, Query(max_length=2_000, description="Why a stated period is reported anew")] = "",
+    name: FileName = "usage.csv",
 ) -> dict[str, Any]:
-    """Enter a usage report for a period: the body is the CSV that a licensee hands in."""
-    days = Period.parse(period)
-    async with document(request, caller, "usage.csv") as path:
-
-        def enter() -> dict[str, Any]:
-            database = caller.server.folder.organisation(caller.organisation).rights()
-            report, last_day = restate_usage(
-                database, licensee=licensee, period=days, usage=read_usage(path), reason=restate, by=caller.actor
-            )
-            closes = None if last_day is None else last_day.isoformat()
-            return {"version": report.version or None, "rows": len(report.usage.rows), "statement_closes": closes}
-
-        return await to_thread.run_sync(enter)
+    """Enter a usage report for a period: the body is the table that a licensee hands in."""
+    return await enter_report(request, caller, name, licensee=licensee, period=period, reason=restate)
 
 
 def _results(caller: Caller, ids: list[str]) -> list[str]:

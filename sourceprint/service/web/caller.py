@@ -6,7 +6,7 @@ refused access is an entry of the log.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Annotated
@@ -121,6 +121,16 @@ def authenticate(
     sent: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
 ) -> Caller:
     """Return the caller; 401, 403 or 429 if there is none who may do this."""
+    return _authenticated(scopes, request, server, sent)
+
+
+def _authenticated(
+    scopes: SecurityScopes,
+    request: Request,
+    server: Server,
+    sent: HTTPAuthorizationCredentials | None,
+    instead: KeyScope | None = None,
+) -> Caller:
     challenge = {"WWW-Authenticate": f'Bearer scope="{scopes.scope_str}"'}
     if _names_key(str(request.url)):
         _log_refusal(server, request, "key in URL", "")
@@ -129,7 +139,7 @@ def authenticate(
         _log_refusal(server, request, "two keys", "")
         raise Refused(400, "two keys", "Authorization: is there more than once; send one key")
     if sent is None and (person := signed_in(request, server)) is not None:
-        return _caller_in_person(scopes, request, server, person)
+        return _caller_in_person(scopes, request, server, person, instead)
     if sent is None:
         raise Refused(401, "no key", "send a key as `Authorization: Bearer sp_...`", challenge)
     with server.database.reading() as connection:
@@ -141,7 +151,7 @@ def authenticate(
     if wait:
         detail = f"more than {key.per_minute or server.settings.per_minute} requests in a minute"
         raise Refused(429, "too many requests", detail, {"Retry-After": str(int(wait) + 1)})
-    missing = [scope for scope in scopes.scopes if scope not in key.scopes]
+    missing = _missing(scopes, key.scopes, instead)
     if missing:
         with server.database.writing() as connection:
             _note_refusal(server, connection, f"scope {' '.join(missing)}", key.organisation_id, key.actor)
@@ -150,7 +160,9 @@ def authenticate(
     return Caller(key, server)
 
 
-def _caller_in_person(scopes: SecurityScopes, request: Request, server: Server, person: SignIn) -> Caller:
+def _caller_in_person(
+    scopes: SecurityScopes, request: Request, server: Server, person: SignIn, instead: KeyScope | None
+) -> Caller:
     reading = is_reading(request)
     if not reading:
         expect_own_origin(request, server)
@@ -158,7 +170,7 @@ def _caller_in_person(scopes: SecurityScopes, request: Request, server: Server, 
     if wait := server.rates.take(person.person_id, server.settings.per_minute):
         detail = f"more than {server.settings.per_minute} requests in a minute"
         raise Refused(429, "too many requests", detail, {"Retry-After": str(int(wait) + 1)})
-    missing = sorted(set(scopes.scopes) - scopes_of(person.roles, reading=reading))
+    missing = _missing(scopes, scopes_of(person.roles, reading=reading), instead)
     if missing:
         with server.database.writing() as connection:
             _note_refusal(server, connection, f"scope {' '.join(missing)}", person.organisation_id, person.actor)
@@ -167,14 +179,37 @@ def _caller_in_person(scopes: SecurityScopes, request: Request, server: Server, 
     return Caller(person, server)
 
 
-def needs(*scopes: KeyScope) -> object:
+def _missing(scopes: SecurityScopes, held: Collection[str], instead: KeyScope | None) -> list[str]:
+    if instead is not None and instead in held:
+        return []
+    return sorted(set(scopes.scopes).difference(held))
+
+
+def needs(*scopes: KeyScope, instead: KeyScope | None = None) -> object:
     """Return the dependency of a route: a caller whose key, or whose roles, have these scopes.
+
+    Parameters
+    ----------
+    *scopes : KeyScope
+    instead : KeyScope, optional
+        A scope that does instead of them.
 
     Examples
     --------
     >>> caller: Annotated[Caller, needs(KeyScope.SCAN)]  # doctest: +SKIP
     """
-    return Security(authenticate, scopes=list(scopes))
+    if instead is None:
+        return Security(authenticate, scopes=list(scopes))
+
+    def either(
+        scopes: SecurityScopes,
+        request: Request,
+        server: Serving,
+        sent: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
+    ) -> Caller:
+        return _authenticated(scopes, request, server, sent, instead)
+
+    return Security(either, scopes=list(scopes))
 
 
 def _names_key(url: str) -> bool:

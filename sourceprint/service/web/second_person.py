@@ -42,7 +42,9 @@ class SecondPersonNeeded(Refused):
 
 
 @contextmanager
-def second_person(caller: Caller, kind: str, request: Mapping[str, str], approval_id: str) -> Iterator[str]:
+def second_person(
+    caller: Caller, kind: str, request: Mapping[str, str], approval_id: str, *, shown: Mapping[str, str] | None = None
+) -> Iterator[str]:
     """Do a request inside the block, if no second person is wanted for it, or one approved it; yields who did it, both.
 
     Parameters
@@ -54,6 +56,8 @@ def second_person(caller: Caller, kind: str, request: Mapping[str, str], approva
         All that the request says: its digest is approved, and a person reads it.
     approval_id : str
         "" to propose.
+    shown : mapping, optional
+        What a person reads besides, and the request says already in another form.
 
     Raises
     ------
@@ -71,7 +75,8 @@ def second_person(caller: Caller, kind: str, request: Mapping[str, str], approva
             second = take_approval(connection, organisation, approval_id, kind, digest, at=at, actor=caller.actor)
             by = f"{caller.actor}, approved by {second}"
         elif wanted:
-            made = propose(connection, organisation, kind, digest, request, now=database.clock(), actor=caller.actor)
+            told = {**request, **(shown or {})}
+            made = propose(connection, organisation, kind, digest, told, now=database.clock(), actor=caller.actor)
     if wanted and not approval_id:
         raise SecondPersonNeeded(made.id, caller.server.origin.text)
     try:

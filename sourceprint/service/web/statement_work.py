@@ -4,7 +4,7 @@ import shutil
 from contextlib import nullcontext
 from pathlib import Path
 
-from fingerprint.errors import ParameterError
+from fingerprint.errors import ParameterError, StatementError, printable
 from sourceprint.places import today
 from sourceprint.royalties.money import currency_exponent
 from sourceprint.royalties.periods import Period
@@ -31,6 +31,7 @@ def make_statement(
     currency: str = "",
     draft: bool = False,
     provisional: bool = False,
+    expect: str = "",
     approval_id: str = "",
 ) -> Statement:
     """Return a licensee's statement for a period; it is issued and signed, unless it is a draft or provisional.
@@ -44,6 +45,8 @@ def make_statement(
     currency : str
         "" is that of the earlier statements, or of the rate cards.
     draft, provisional : bool
+    expect : str
+        Id of a draft: a statement with other inputs or lines is not issued.
     approval_id : str
         "" proposes the statement, where the organisation wants two people to issue one.
 
@@ -51,7 +54,9 @@ def make_statement(
     ------
     Refused
         404 if there is no such currency, and as `second_person`.
-    StatementError, RightsError
+    StatementError
+        If it is not the statement that the draft shows, and as `issue_statement`.
+    RightsError
         As `issue_statement`.
     """
     own = caller.server.folder.organisation(caller.organisation)
@@ -61,13 +66,25 @@ def make_statement(
     key = _key(caller) if kept else None
     checkpoint = caller.server.folder.checkpoint() if kept else None
     asked = {"licensee": licensee, "period": period, "policy": policy, "currency": currency}
+    asked |= {"draft": expect} if expect else {}
+
+    def expect_same(made: Statement) -> None:
+        if expect and made.id.removeprefix("S") != expect.removeprefix("DRAFT"):
+            raise StatementError(
+                f"statement of {printable(licensee)} for {period}: is not that of {printable(expect)} any more, as "
+                "uses, usage or rights were changed; look at the new draft, and issue that"
+            )
+
     with second_person(caller, "statement", asked, approval_id) if kept else nullcontext(caller.actor) as by:
-        return issue_statement(
+        made = issue_statement(
             own.rights(), licensee=licensee, period=Period.parse(period), issued_on=today().isoformat(),
             policy=load_policy(policy) if policy else None, currency=currency or None, by=by, draft=draft,
             provisional=provisional, signer="" if key is None else key.public.text, today=today(),
-            log_checkpoint=None if checkpoint is None else Checkpoint.parse(checkpoint),
+            log_checkpoint=None if checkpoint is None else Checkpoint.parse(checkpoint), before_keeping=expect_same,
         )  # fmt: skip
+    if kept:
+        expect_same(made)  # where it had been issued before, too
+    return made
 
 
 def statement_files(caller: Caller, statement_id: str) -> tuple[Path, list[str]]:

@@ -16,7 +16,7 @@ from sourceprint.service.console.queue import all_uses, one_use
 from sourceprint.service.people.roles import Role
 from tests.console_browser import cookies_of, new_person, poster
 from tests.service_servers import TestService
-from tests.sourceprint.service.test_access_matrix import OPEN, SCOPES
+from tests.sourceprint.service.test_access_matrix import INSTEAD, OPEN, SCOPES
 from tests.sourceprint.service.test_scans_by_http import events
 
 # The roles that bring each scope; an auditor has all of them, for reading alone.
@@ -68,6 +68,15 @@ PAGES: dict[str, set[str]] = {
     "POST /console/review/bulk": {"admin", "reviewer"},
     "POST /console/review/bulk/decision": {"admin", "reviewer"},
     "GET /console/statements": {"admin", "accountant", "auditor"},
+    "POST /console/statements": {"accountant"},
+    "GET /console/statement": {"admin", "accountant", "auditor"},
+    "GET /console/statement/part": {"admin", "accountant", "auditor"},
+    "GET /console/statement/lines": {"admin", "accountant", "auditor"},
+    "GET /console/statement/line": {"admin", "accountant", "auditor"},
+    "GET /console/statement/files": {"admin", "accountant", "auditor"},
+    "GET /console/statement/file": {"admin", "accountant", "auditor"},
+    "GET /console/usage": {"admin", "reviewer", "accountant", "auditor"},
+    "POST /console/usage": {"reviewer", "accountant"},
     "GET /console/licensees": {"admin", "cataloguer", "accountant", "auditor"},
     "GET /console/keys": {"admin", "auditor"},
     "POST /console/keys": {"admin"},
@@ -100,7 +109,8 @@ def test_every_operation_is_refused_to_every_other_role(sqlite_service: TestServ
             method, path = operation.split(" ")
             answer = client.request(method, path.replace("{", "").replace("}", ""))
             reads = role == "auditor" or role in READERS.get(scope, ())
-            allowed = role in ROLES[scope] or (reads and method == "GET")
+            bringing = ROLES[scope] | ROLES.get(INSTEAD.get(operation, ""), set())
+            allowed = role in bringing or (reads and method == "GET")
             assert (answer.status_code == 403) == (not allowed), (operation, role, answer.text)
             assert answer.status_code not in (401, 500), (operation, answer.text)
     refused = [one for one in events(sqlite_service) if one["event"] == "access.refused"]

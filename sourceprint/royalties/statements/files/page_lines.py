@@ -84,12 +84,13 @@ class LineView:
             "shares_on": line.shares_on,
             "exact": line.gross.text(self._currency),
             "n_uses": len(line.contributions),
-            "uses": [self._contribution(part, whole=whole) for part in line.contributions]
+            "uses": [self.contribution(part, whole=whole) for part in line.contributions]
             if line.number in followed
             else None,
         }
 
-    def _contribution(self, part: Contribution, *, whole: bool) -> dict[str, Any]:
+    def contribution(self, part: Contribution, *, whole: bool) -> dict[str, Any]:
+        """Return the part of a line that one use adds; `whole` as for `group`."""
         use = self._uses.get(part.use_id)
         parts = (part.right_millionths, part.work_millionths, part.share_millionths)
         right, work, share = map(format_percent, parts)

@@ -82,9 +82,26 @@ class View:
             if lines
         ]
         return {
-            **self._facts(),
+            **self.summary(),
             "groups": groups,
             "kept": kept,
+            "bars_by_party": self.bars(
+                {self._label(party_id): sum_of(one.net for one in lines) for party_id, lines in self._payable.items()}
+            ),
+            "bars_by_track": self.bars(
+                self._of_lines.by_track(line for line in statement.lines if line.kind != "unmatched")
+            ),
+            "bars_by_kind": self.bars(
+                {KIND_WORDS[kind]: self._gross(kind) for kind in KINDS if self._gross(kind)}, sort=False
+            ),
+            "not_drilled": not_followed,
+        }
+
+    def summary(self) -> dict[str, Any]:
+        """Return the content of the page of the statement but for its lines and pictures."""
+        statement = self._statement
+        return {
+            **self._facts(),
             "kinds": self._kinds(),
             "balances": self._balances(statement.balances),
             "advances": self._advances(None),
@@ -100,16 +117,6 @@ class View:
             "usage": self._usage(),
             "unused_revenue": [one.text(statement) for one in statement.unused_revenue],
             "n_usage": len(statement.usage),
-            "bars_by_party": self.bars(
-                {self._label(party_id): sum_of(one.net for one in lines) for party_id, lines in self._payable.items()}
-            ),
-            "bars_by_track": self.bars(
-                self._of_lines.by_track(line for line in statement.lines if line.kind != "unmatched")
-            ),
-            "bars_by_kind": self.bars(
-                {KIND_WORDS[kind]: self._gross(kind) for kind in KINDS if self._gross(kind)}, sort=False
-            ),
-            "not_drilled": not_followed,
         }
 
     def of_party(self, party_id: str) -> dict[str, Any]:

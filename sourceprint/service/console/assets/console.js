@@ -111,6 +111,46 @@ for (const place of document.querySelectorAll("[data-ceremony]")) {
   }
 }
 
+// --- files sent as they are, with the other fields in the query -------------------------------------------------------
+
+for (const form of document.querySelectorAll("form[data-upload]")) {
+  const told = form.querySelector("[data-told]");
+  const faults = form.querySelector("[data-faults]");
+  const button = form.querySelector("button");
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const fields = new FormData(form);
+    const file = fields.get("file");
+    fields.delete("file");
+    const query = new URLSearchParams(fields);
+    const ending = /\.(tsv|txt|xlsx|toml)$/i.exec(file.name);
+    query.set("name", `${form.dataset.upload}${ending ? ending[0].toLowerCase() : form.dataset.ending}`);
+    button.disabled = true;
+    faults.replaceChildren();
+    told.classList.remove("bad");
+    told.textContent = "Reading the file…";
+    try {
+      const headers = { "Content-Type": "application/octet-stream" };
+      headers["X-CSRF-Token"] = document.querySelector('meta[name="csrf"]').content;
+      const answer = await fetch(`${form.getAttribute("action")}?${query}`, { method: "POST", headers, body: file });
+      const found = await answer.json().catch(() => ({}));
+      if (!answer.ok) throw new Error(found.detail || `the server answered ${answer.status}; try again`);
+      location.assign(found.next);
+    } catch (error) {
+      const [first, ...lines] = error.message.split("\n");
+      told.classList.add("bad");
+      told.textContent = words(new Error(lines.length ? first.replace(/:$/, "") : first));
+      for (const line of lines) {
+        const item = document.createElement("li");
+        item.textContent = line.trim();
+        faults.append(item);
+      }
+      button.disabled = false;
+      button.focus();
+    }
+  });
+}
+
 // --- questions, copies -----------------------------------------------------------------------------------------------
 
 for (const form of document.querySelectorAll("form[data-confirm]")) {

@@ -1,33 +1,63 @@
-"""Statements: those that were issued, by licensee and period, and those that wait for their second person."""
+"""Statements: those that were issued, those that wait for their second person, and reports that no statement has."""
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse
+from starlette.responses import RedirectResponse, Response
 
-from sourceprint.royalties.overview.licensees import list_licensees
+from sourceprint.royalties.overview.licensees import list_licensees, unstated_reports
 from sourceprint.royalties.statements.register import list_statements
+from sourceprint.service.console.back_office.shown_statements import StatementQuery, statement_address
 from sourceprint.service.console.pages import page
-from sourceprint.service.console.visitors import ConsoleRoute, Visitor, as_role
+from sourceprint.service.console.queue.decision import with_names
+from sourceprint.service.console.visitors import ConsoleRoute, Form, Visitor, as_role, field_of
+from sourceprint.service.people.approvals import list_approvals
 from sourceprint.service.people.persons import names_by_actor
 from sourceprint.service.people.roles import Role
+from sourceprint.service.web.second_person import SecondPersonNeeded
+from sourceprint.service.web.statement_work import make_statement
 
 __all__ = ["router"]
 
 router = APIRouter(prefix="/console/statements", include_in_schema=False, route_class=ConsoleRoute)
 
 _Reader = Annotated[Visitor, as_role(Role.ADMIN, Role.ACCOUNTANT, Role.AUDITOR)]
+_Accountant = Annotated[Visitor, as_role(Role.ACCOUNTANT)]
 
 
 @router.get("")
-def show_statements(visitor: _Reader, licensee: Annotated[str, Query(max_length=200)] = "") -> HTMLResponse:
-    """Show the statements that were issued, the newest first."""
-    rights = visitor.caller.rights
+def show_statements(visitor: _Reader, licensee: Annotated[str, Query(max_length=600)] = "") -> HTMLResponse:
+    """Show the statements that wait, the reports that no statement has, and the statements that were issued."""
+    rights, database = visitor.caller.rights, visitor.server.database
     with rights.reading() as connection:
         licensees = {one.id: one.name for one in list_licensees(connection)}
-    with visitor.server.database.reading() as connection:
-        names = names_by_actor(connection, visitor.organisation)
+        reports = unstated_reports(connection, licensee)
+    with database.reading() as connection:
+        names, now = names_by_actor(connection, visitor.organisation), database.now()
+        waiting = [
+            one
+            for one in list_approvals(connection, visitor.organisation)
+            if one.kind == "statement" and one.decision != "rejected" and not one.used_at and one.expires_at > now
+        ]
+    issued = list_statements(rights, licensee)[::-1]
     return page(
-        "statements.html", visitor.sign_in, here="statements", statements=list_statements(rights, licensee)[::-1],
-        licensees=licensees, licensee=licensee, names=names,
+        "statements.html", visitor.sign_in, here="statements", statements=issued, licensees=licensees,
+        licensee=licensee, names=names, told=partial(with_names, people=names), waiting=waiting, reports=reports,
+        may_issue=visitor.has_role(Role.ACCOUNTANT),
     )  # fmt: skip
+
+
+@router.post("")
+def issue(visitor: _Accountant, sent: Form) -> Response:
+    """Issue the statement that a draft shows, or propose it, where the organisation wants two people for this."""
+    try:
+        made = make_statement(
+            visitor.caller, licensee=field_of(sent, "licensee"), period=field_of(sent, "period"),
+            policy=field_of(sent, "policy"), currency=field_of(sent, "currency"), expect=field_of(sent, "draft"),
+            approval_id=field_of(sent, "approval"),
+        )  # fmt: skip
+    except SecondPersonNeeded as error:
+        return RedirectResponse(f"/console/statements#a-{error.approval_id}", 303)
+    return RedirectResponse(statement_address(StatementQuery(made.id)), 303)
