@@ -12,8 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sourceprint.outputs import program_version
 from sourceprint.service.console import decisions, entrance, own, pages, team
-from sourceprint.service.console.audio import scans as console_scans
-from sourceprint.service.console.audio import submission
+from sourceprint.service.console.audio import audio_pages
 from sourceprint.service.console.back_office import office
 from sourceprint.service.console.queue import all_uses, one_use
 from sourceprint.service.routes import (
@@ -80,8 +79,7 @@ def create_app(server: Server) -> FastAPI:
         all_uses,
         one_use,
         office,
-        submission,
-        console_scans,
+        audio_pages,
     ):
         for route in module.router.routes:
             if isinstance(route, APIRoute):  # else its summary is made of the function's name

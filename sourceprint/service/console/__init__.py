@@ -7,6 +7,6 @@
 - `team`: people and roles, for admins
 - `decisions`: what waits for a second person
 - `queue`: the review queue, of uses that wait for a decision
-- `audio`: scans and checks, their evidence
+- `audio`: scans and checks, their evidence, recordings of the catalogue
 - `back_office`: statements, licensees, keys, the log, search
 """

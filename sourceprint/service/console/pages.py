@@ -49,6 +49,7 @@ WAYS = (
     _way("home", "Home"),
     _way("review", "Review", Role.ADMIN, Role.REVIEWER, Role.ACCOUNTANT, Role.AUDITOR),
     _way("scans", "Scans", Role.ADMIN, Role.REVIEWER, Role.AUDITOR, Role.LICENSEE),
+    _way("recordings", "Recordings", Role.ADMIN, Role.CATALOGUER, Role.REVIEWER, Role.ACCOUNTANT, Role.AUDITOR),
     _way("statements", "Statements", Role.ADMIN, Role.ACCOUNTANT, Role.AUDITOR),
     _way("licensees", "Licensees", Role.ADMIN, Role.CATALOGUER, Role.ACCOUNTANT, Role.AUDITOR),
     _way("approvals", "Approvals", Role.ADMIN, Role.CATALOGUER, Role.ACCOUNTANT, Role.AUDITOR),

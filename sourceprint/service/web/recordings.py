@@ -12,7 +12,7 @@ from index.storage.recordings import Recording
 from index.storage.tags import parse_ranges
 from sourceprint.catalogue.annotations import change_exclusions, change_tags, remove_recordings
 from sourceprint.catalogue.corrections import Correction, correct
-from sourceprint.identifiers.isrc import validate
+from sourceprint.identifiers import isrc
 from sourceprint.service.store.outbox import note_event
 from sourceprint.service.web.bodies import Body
 from sourceprint.service.web.caller import Caller
@@ -59,10 +59,11 @@ class RecordingsFound:
 def find_own_recordings(caller: Caller, words: str, *, tag: str, after: str, limit: int) -> RecordingsFound:
     """Return recordings by id: those with some words in id, title, artists or ISRC, and a tag; "" for all."""
     opened, wanted = caller.server.catalogue(caller.organisation), words.casefold()
+    code = isrc.compact(words)  # as people write it, with hyphens
 
     def fits(one: Recording) -> bool:
         text = " ".join((one.id, one.title, *one.artists, one.isrc)).casefold()
-        return one.id > after and wanted in text and (not tag or tag in one.tags)
+        return one.id > after and (wanted in text or code == one.isrc != "") and (not tag or tag in one.tags)
 
     recordings = [] if opened is None else opened.recordings
     found = heapq.nsmallest(limit + 1, filter(fits, recordings), key=lambda one: one.id)
@@ -87,8 +88,8 @@ def change_own_recording(caller: Caller, recording_id: str, change: RecordingCha
     _note(caller, "recording.change begun", found.id)
     if words != (None, None, None):
         artists = None if change.artists is None else tuple(change.artists)
-        isrc = validate(change.isrc) if change.isrc else change.isrc
-        correct(store, [Correction(found.id, title=change.title, artists=artists, isrc=isrc, source="")])
+        code = isrc.validate(change.isrc) if change.isrc else change.isrc
+        correct(store, [Correction(found.id, title=change.title, artists=artists, isrc=code, source="")])
     if change.add_tags or change.remove_tags:
         change_tags(store, [found.id], added=change.add_tags, removed=change.remove_tags)
     if change.exclude is not None:

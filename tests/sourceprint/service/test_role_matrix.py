@@ -10,7 +10,7 @@ from fastapi.routing import APIRoute
 
 from sourceprint.service.access.api_keys import KeyScope
 from sourceprint.service.console import decisions, entrance, own, pages, team
-from sourceprint.service.console.audio import scans, submission
+from sourceprint.service.console.audio import audio_pages
 from sourceprint.service.console.back_office import office
 from sourceprint.service.console.queue import all_uses, one_use
 from sourceprint.service.people.roles import Role
@@ -32,7 +32,7 @@ ROLES = {
     "admin": {"admin"},
 }
 READERS = {"scan": {"admin"}, "check": {"admin"}, "catalogue:read": {"admin"}}  # for reading alone
-MODULES = (pages, entrance, own, team, decisions, all_uses, one_use, office, submission, scans)
+MODULES = (pages, entrance, own, team, decisions, all_uses, one_use, office, audio_pages)
 ANYBODY, EVERYONE = {"nobody", *Role}, set(Role)
 PAGES: dict[str, set[str]] = {
     "GET /": ANYBODY,
@@ -89,6 +89,13 @@ PAGES: dict[str, set[str]] = {
     "GET /console/scans/{job_id}": {"admin", "reviewer", "auditor", "licensee"},
     "GET /console/scans/{job_id}/evidence": {"admin", "reviewer", "auditor", "licensee"},
     "POST /console/scans/{job_id}/erasure": {"reviewer", "licensee"},
+    "GET /console/additions": {"cataloguer", "auditor"},
+    "GET /console/additions/{job_id}": {"cataloguer", "auditor"},
+    "GET /console/recordings": {"admin", "cataloguer", "reviewer", "accountant", "auditor"},
+    "GET /console/recordings/new": {"cataloguer"},
+    "GET /console/recording": {"admin", "cataloguer", "reviewer", "accountant", "auditor"},
+    "POST /console/recording": {"cataloguer"},
+    "POST /console/recording/removal": {"cataloguer"},
 }
 
 

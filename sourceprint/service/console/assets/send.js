@@ -18,8 +18,8 @@ for (const form of document.querySelectorAll("form[data-send]")) {
       if (typeof value !== "string" || !value.trim()) continue;
       if (name === "evidence") kinds.push(value);
       else if (name === "artist" || name === "tag") {
-        for (const one of value.split(name === "tag" ? "," : "\n")) if (one.trim()) query.append(name, one.trim());
-      } else query.set(name, value.trim());
+        for (const one of value.split("\n")) if (one.trim()) query.append(name, one.trim());
+      } else query.set(name, name === "isrc" ? value.trim().toUpperCase() : value.trim());
     }
     if (kinds.length) query.set("evidence", kinds.join(","));
     return `${form.dataset.send}?${query}`;

@@ -4,9 +4,6 @@ Reviewers submit and erase; admins and auditors read. A licensee sees the checks
 have the fields of its grant alone. The functions are those of the API: `sourceprint.service.web`.
 """
 
-import json
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
@@ -19,7 +16,7 @@ from sourceprint.evidence.pages.page import inset
 from sourceprint.evidence.pages.words import outcome
 from sourceprint.scans.results.result_text import odds
 from sourceprint.service.access.api_keys import KeyScope
-from sourceprint.service.console.audio.kinds import SCOPES
+from sourceprint.service.console.audio.job_lines import SCOPES, document_of, job_lines
 from sourceprint.service.console.pages import page
 from sourceprint.service.console.visitors import ConsoleRoute, Visitor, as_role
 from sourceprint.service.line.evidence import list_evidence
@@ -28,13 +25,13 @@ from sourceprint.service.line.jobs import (
     FAILED,
     QUEUED,
     RUNNING,
+    SCAN,
     STATES,
     Job,
     count_before,
     count_states,
     list_jobs,
 )
-from sourceprint.service.people.persons import list_persons
 from sourceprint.service.people.roles import Role
 from sourceprint.service.web.own_jobs import erase_job, find_own, send_evidence
 from sourceprint.text.tables import clock, counted
@@ -46,16 +43,6 @@ router = APIRouter(prefix="/console/scans", include_in_schema=False, route_class
 _Reader = Annotated[Visitor, as_role(Role.ADMIN, Role.REVIEWER, Role.AUDITOR, Role.LICENSEE)]
 _Worker = Annotated[Visitor, as_role(Role.REVIEWER, Role.LICENSEE)]
 _PER_PAGE = 50
-
-
-@dataclass(frozen=True, slots=True)
-class _Line:
-    """A scan or check in a list."""
-
-    job: Job
-    name: str
-    outcome: str
-    by: str
 
 
 @router.get("")
@@ -79,16 +66,15 @@ def show_scans(
             limit=_PER_PAGE + 1, by=by, newest_first=True,
         )  # fmt: skip
         counts = count_states(connection, visitor.organisation, wanted, by=by)
-        people = _people(visitor, found)
     shown = found[:_PER_PAGE]
-    lines = [_Line(one, _name(one), _outcome(one), people.get(one.created_by, one.created_by)) for one in shown]
 
     def way(**named: str) -> str:
         kept = {"kind": wanted, "state": state, "reference": reference} | named
         return f"/console/scans?{urlencode({name: value for name, value in kept.items() if value})}"
 
     return page(
-        "scans.html", visitor.sign_in, here="scans", lines=lines, counts=counts, kinds=kinds, kind=wanted, state=state,
+        "scans.html", visitor.sign_in, here="scans", lines=job_lines(visitor, shown, _outcome),
+        counts=counts, kinds=kinds, kind=wanted, state=state,
         reference=reference, way=way, more=way(after=shown[-1].id) if len(found) > _PER_PAGE else "",
         may_submit=visitor.may(SCOPES[wanted]), is_open=counts[QUEUED] + counts[RUNNING] > 0 and not after, after=after,
     )  # fmt: skip
@@ -101,12 +87,11 @@ def show_scan(visitor: _Reader, job_id: str) -> HTMLResponse:
     with visitor.server.database.reading() as connection:
         before = count_before(connection, found) if found.state == QUEUED else 0
         kept = list_evidence(connection, found.id)
-        people = _people(visitor, [found])
     track = _track(found)
     return page(
-        "scan.html", visitor.sign_in, here="scans", job=found, name=_name(found), outcome=_outcome(found),
-        by=people.get(found.created_by, found.created_by), before=before, track=track, clock=clock, odds=odds,
-        matches=[] if track is None else track["matches"], report=_report(found), error=_read(found.error),
+        "scan.html", visitor.sign_in, here="scans", job=found, line=job_lines(visitor, [found], _outcome)[0],
+        before=before, track=track, clock=clock, odds=odds,
+        matches=[] if track is None else track["matches"], report=_report(found), error=document_of(found.error),
         kept=kept, is_open=found.state in (QUEUED, RUNNING), may_erase=visitor.may(SCOPES[found.kind]),
         may_see_recordings=found.grant_id is None and visitor.may(KeyScope.CATALOGUE_READ, reading=True),
     )  # fmt: skip
@@ -120,8 +105,8 @@ def show_evidence(visitor: _Reader, job_id: str) -> HTMLResponse:
     with visitor.server.database.reading() as connection:
         kept = list_evidence(connection, found.id)
     return page(
-        "evidence.html", visitor.sign_in, here="scans", evidence=inset(bytes(content)), job=found, name=_name(found),
-        kept=kept,
+        "evidence.html", visitor.sign_in, here="scans", evidence=inset(bytes(content)), job=found,
+        name=document_of(found.arguments)["name"], kept=kept,
     )  # fmt: skip
 
 
@@ -135,33 +120,17 @@ def erase(visitor: _Worker, job_id: str) -> Response:
 
 def _kinds(visitor: Visitor) -> list[str]:
     """Return the kinds that a visitor may see: checks alone for a licensee."""
-    return [kind for kind, scope in SCOPES.items() if visitor.may(scope, reading=True)]
-
-
-def _people(visitor: Visitor, jobs: Sequence[Job]) -> dict[str, str]:
-    """Return the names of the organisation's people by actor; none where keys alone submitted these jobs."""
-    if not any(one.created_by.startswith("person:") for one in jobs):
-        return {}
-    with visitor.server.database.reading() as connection:
-        return {one.actor: one.name for one in list_persons(connection, visitor.organisation, removed=True)}
-
-
-def _name(found: Job) -> str:
-    return str(json.loads(found.arguments)["name"])
-
-
-def _read(text: str | None) -> dict[str, Any]:
-    return json.loads(text) if text else {}
+    return [kind for kind in (SCAN, CHECK) if visitor.may(SCOPES[kind], reading=True)]
 
 
 def _report(found: Job) -> dict[str, Any]:
     """Return the report of a check; empty for a scan, and before there is one."""
-    return _read(found.result) if found.kind == CHECK else {}
+    return document_of(found.result) if found.kind == CHECK else {}
 
 
 def _track(found: Job) -> dict[str, Any] | None:
     """Return the row of a scan result, which a check holds too; None where there is none."""
-    result = _read(found.result)
+    result = document_of(found.result)
     files = result.get("files", []) if found.kind == CHECK else [result] if result else []
     return files[0] if files else None
 
@@ -171,7 +140,7 @@ def _outcome(found: Job) -> str:
     if found.erased_at:
         return "erased"
     if found.state == FAILED:
-        return str(_read(found.error).get("title", "failed"))
+        return str(document_of(found.error).get("title", "failed"))
     track, report = _track(found), _report(found)
     if track is None:
         return str(report["not_scanned"][0]["reason"]) if report.get("not_scanned") else ""

@@ -10,25 +10,27 @@ from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse
 
 from sourceprint.service.access.grants import list_grants
-from sourceprint.service.console.audio.kinds import SCOPES
+from sourceprint.service.console.audio.job_lines import SCOPES
 from sourceprint.service.console.pages import page
 from sourceprint.service.console.visitors import ConsoleRoute, Visitor, as_role
-from sourceprint.service.line.jobs import CHECK
+from sourceprint.service.line.jobs import CHECK, SCAN
 from sourceprint.service.people.roles import Role
 from sourceprint.service.web.problems import Refused
+from sourceprint.service.web.recordings import find_own_recording
 from sourceprint.signatures import private_keys
 
 __all__ = ["router"]
 
-router = APIRouter(prefix="/console/scans", include_in_schema=False, route_class=ConsoleRoute)
+router = APIRouter(prefix="/console", include_in_schema=False, route_class=ConsoleRoute)
 
 _Worker = Annotated[Visitor, as_role(Role.REVIEWER, Role.LICENSEE)]
+_Writer = Annotated[Visitor, as_role(Role.CATALOGUER)]
 
 
-@router.get("/new")
-def show_form(visitor: _Worker, kind: Annotated[str, Query(max_length=10)] = "") -> HTMLResponse:
+@router.get("/scans/new")
+def show_track_form(visitor: _Worker, kind: Annotated[str, Query(max_length=10)] = "") -> HTMLResponse:
     """Show the form that submits tracks to be scanned or checked."""
-    kinds = [one for one, scope in SCOPES.items() if visitor.may(scope)]
+    kinds = [one for one in (SCAN, CHECK) if visitor.may(SCOPES[one])]
     wanted = kind or kinds[0]
     if wanted not in kinds:
         raise Refused(404, "not found", f"kind {kind!r:.20}: there are {' and '.join(kinds)}")
@@ -42,4 +44,13 @@ def show_form(visitor: _Worker, kind: Annotated[str, Query(max_length=10)] = "")
         "scan_new.html", visitor.sign_in, here="scans", kinds=kinds, kind=wanted, grants=grants,
         needs_grant=visitor.caller.sees_own_alone, policies=sorted(one.stem for one in own.policies.glob("*.toml")),
         may_sign=next(private_keys(own.keys), None) is not None, most_mb=visitor.server.settings.upload_mb,
+    )  # fmt: skip
+
+
+@router.get("/recordings/new")
+def show_recording_form(visitor: _Writer, replace: Annotated[str, Query(max_length=512)] = "") -> HTMLResponse:
+    """Show the form that adds a recording, or gives one that is there other audio."""
+    return page(
+        "recording_new.html", visitor.sign_in, here="recordings", most_mb=visitor.server.settings.upload_mb,
+        replaced=find_own_recording(visitor.caller, replace) if replace else None,
     )  # fmt: skip
