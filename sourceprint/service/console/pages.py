@@ -78,7 +78,7 @@ PAGE_HEADERS = {
 }
 """Headers of every page: nothing is loaded from elsewhere, no script stands in a page, no other site frames it."""
 
-_TYPES = {"css": "text/css", "js": "text/javascript"}
+_TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 
 
 def page(

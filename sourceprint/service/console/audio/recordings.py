@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
+from markupsafe import Markup, escape
 from pydantic import ValidationError
 from starlette.responses import RedirectResponse, Response
 
@@ -116,7 +117,7 @@ def _recording_page(
     """Return the page of a recording, after a change with the form that takes it back, or after a refusal with why."""
     fields = _fields(found)
     if sent is not None:  # what was typed stays in its form
-        fields |= {name: sent.get(name, [""])[0] for name in _fields(found) if name in sent}
+        fields |= {name: escape(sent[name][0]) for name in fields if name in sent}
     return page(
         "recording.html", visitor.sign_in, status=status, here="recordings", recording=found, fields=fields, part=part,
         told=told, former=None if former is None else _fields(former), owners=_owners(visitor, found), clock=clock,
@@ -125,15 +126,16 @@ def _recording_page(
     )  # fmt: skip
 
 
-def _fields(found: Recording) -> dict[str, str]:
-    """Return what the forms hold, as people write it; `tags` and ranges one to a line."""
-    return {
+def _fields(found: Recording) -> dict[str, Markup]:
+    """Return what the forms hold, to the letter: invisible characters, else spelled out, must come back as they are."""
+    fields = {
         "title": found.title,
         "artists": "\n".join(found.artists),
         "isrc": found.isrc,
         "tags": "\n".join(found.tags),
         "excluded": "\n".join(ranges_text((pair,)) for pair in found.excluded),
     }
+    return {name: escape(value) for name, value in fields.items()}
 
 
 def _change_of(sent: Mapping[str, Sequence[str]], part: str, before: Recording) -> RecordingChange:

@@ -13,8 +13,7 @@ from starlette.responses import RedirectResponse, Response
 
 from fingerprint.errors import ParameterError
 from sourceprint.evidence.pages.page import inset
-from sourceprint.evidence.pages.words import outcome
-from sourceprint.scans.results.result_text import odds
+from sourceprint.evidence.pages.words import in_odds, outcome
 from sourceprint.service.access.api_keys import KeyScope
 from sourceprint.service.console.audio.job_lines import SCOPES, document_of, job_lines
 from sourceprint.service.console.pages import page
@@ -90,7 +89,7 @@ def show_scan(visitor: _Reader, job_id: str) -> HTMLResponse:
     track = _track(found)
     return page(
         "scan.html", visitor.sign_in, here="scans", job=found, line=job_lines(visitor, [found], _outcome)[0],
-        before=before, track=track, clock=clock, odds=odds,
+        before=before, track=track, clock=clock, in_odds=in_odds,
         matches=[] if track is None else track["matches"], report=_report(found), error=document_of(found.error),
         kept=kept, is_open=found.state in (QUEUED, RUNNING), may_erase=visitor.may(SCOPES[found.kind]),
         may_see_recordings=found.grant_id is None and visitor.may(KeyScope.CATALOGUE_READ, reading=True),

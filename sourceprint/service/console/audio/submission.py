@@ -9,7 +9,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse
 
-from sourceprint.service.access.grants import list_grants
+from sourceprint.service.access.grants import CatalogueGrant, list_grants
+from sourceprint.service.access.organisations import organisation_name
 from sourceprint.service.console.audio.job_lines import SCOPES
 from sourceprint.service.console.pages import page
 from sourceprint.service.console.visitors import ConsoleRoute, Visitor, as_role
@@ -35,11 +36,12 @@ def show_track_form(visitor: _Worker, kind: Annotated[str, Query(max_length=10)]
     if wanted not in kinds:
         raise Refused(404, "not found", f"kind {kind!r:.20}: there are {' and '.join(kinds)}")
     own, now = visitor.server.folder.organisation(visitor.organisation), visitor.server.database.now()
-    grants = []
+    grants: list[tuple[CatalogueGrant, str]] = []
     if wanted == CHECK:
         with visitor.server.database.reading() as connection:
             given = list_grants(connection, visitor.organisation)
-        grants = [one for one in given if one.holder_id == visitor.organisation and not one.fault(now)]
+            held = [one for one in given if one.holder_id == visitor.organisation and not one.fault(now)]
+            grants = [(one, organisation_name(connection, one.owner_id)) for one in held]
     return page(
         "scan_new.html", visitor.sign_in, here="scans", kinds=kinds, kind=wanted, grants=grants,
         needs_grant=visitor.caller.sees_own_alone, policies=sorted(one.stem for one in own.policies.glob("*.toml")),

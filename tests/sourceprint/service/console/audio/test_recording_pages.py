@@ -115,7 +115,7 @@ def test_recordings_of_another_organisation_are_not_there_and_a_change_needs_our
         assert "0 queued" in client.get("/console/additions").text
     person = new_person(sqlite_catalogued, "Bo", "cataloguer")
     with poster(sqlite_catalogued, cookies_of(sqlite_catalogued, person)) as client:
-        assert "queued: 0 before it" in client.get(addition).text
+        assert "queued: next of your organisation" in client.get(addition).text
         sqlite_catalogued.work()
         assert "done: added" in client.get(addition).text
         assert client.get("/console/recordings/new", params={"replace": "N"}).status_code == 200

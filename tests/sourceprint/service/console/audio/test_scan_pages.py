@@ -51,7 +51,7 @@ def test_one_scan_shows_its_place_then_its_matches_and_is_erased_by_a_person(
     with poster(catalogued, cookies_of(catalogued, person), Accept="text/html") as client:
         path = f"/console/scans/{scan_id}"
         text = client.get(path).text
-        assert "queued: 1 before it in the line" in text
+        assert "queued: 1 of your organisation before it" in text
         assert (live(text), HOSTILE in text) == ("on", False)
         catalogued.work()
         text = client.get(path).text
