@@ -199,10 +199,10 @@ def test_progress_is_seen_without_javascript_by_loading_the_page_again(
     sqlite_catalogued: TestService, browser: Browser, music: Path
 ) -> None:
     scan_id = scan(sqlite_catalogued, music / "reuse.wav", evidence="page").json()["id"]
+    origin = sqlite_catalogued.server.origin
     cookies = cookies_of(sqlite_catalogued, new_person(sqlite_catalogued, "Bo", "reviewer"))
-    kept = {"name": "sourceprint", "value": cookies["sourceprint"], "url": sqlite_catalogued.server.origin.text}
     with pages_of(browser, sqlite_catalogued, java_script_enabled=False) as device:
-        device.context.add_cookies([kept])
+        device.context.add_cookies([{"name": "sourceprint", "value": cookies["sourceprint"], "url": origin.text}])
         page = device.go(f"/console/scans/{scan_id}")
         assert "queued" in page.locator(".verdict").inner_text()
         sqlite_catalogued.work()
