@@ -40,6 +40,7 @@ __all__ = [
     "split_nodes",
     "states_total",
     "support",
+    "trim",
 ]
 
 Floats = NDArray[np.floating[Any]]
@@ -284,23 +285,28 @@ def confirm(
     reach: float,
     spread: float,
 ) -> Confirmed:
-    """For each query landmark the most similar reference landmark that is near enough, the earliest of equals."""
+    """For each free query landmark the most similar reference landmark that is near enough, the earliest of equals."""
     n = len(q_times)
     rows, similarity, evidence = np.full(n, -1), np.full(n, -1.0), np.zeros(n)
     r_seconds = r_ticks / constants.TICKS_PER_SECOND
     r_cells = r_bins * constants.CELLS_PER_UNIT
     signs = np.where(np.unpackbits(r_codes, axis=1), 1.0, -1.0) / np.sqrt(q_vectors.shape[1])
-    for i in range(first, last):
+    for i in np.flatnonzero(free[first:last]) + first:
         at, cell = q_times[i] * line[0] + line[1], q_bins[i] + line[2]
         lags = r_seconds - at
         for j in np.flatnonzero((np.abs(lags) <= reach) & (np.abs(r_cells - cell) <= spread)):
             alike = float(signs[j] @ q_vectors[i])
             if alike > similarity[i]:
                 rows[i], similarity[i] = j, alike
-        if free[i]:
-            found = rows[i] >= 0
-            evidence[i] = evidence_of(similarity[i], lags[rows[i]], constants) if found else constants.ABSENT
+        found = rows[i] >= 0
+        evidence[i] = evidence_of(similarity[i], lags[rows[i]], constants) if found else constants.ABSENT
     return Confirmed(rows, similarity, evidence)
+
+
+def trim(evidence: Floats, a: int, b: int) -> tuple[int, int]:
+    """Return the ends of [a, b) that the evidence adds up to most between; the end first, the nearest of equal ones."""
+    end = a + 1 + int(np.argmax(np.cumsum(evidence[a:b])))
+    return end - 1 - int(np.argmax(np.cumsum(evidence[a:end][::-1]))), end
 
 
 def fit_line(

@@ -18,6 +18,7 @@ __all__ = [
     "ratio_of_vote",
     "run_of_blocks",
     "support",
+    "trim",
 ]
 
 share_safely()
@@ -45,6 +46,7 @@ LEAST_SCORE = 4.0
 CLEAR_SECONDS = 1.5
 MIN_FURTHER_SECONDS, FURTHER = 3.0, 0.75
 MAX_TURNS = 14
+KNOWN = 8
 
 
 @njit(cache=True, nogil=True)
@@ -163,6 +165,9 @@ def confirm(
     line,
     reach,
     spread,
+    first_pair,
+    known_pairs,
+    known,
     rows,
     similarity,
     evidence,
@@ -172,43 +177,50 @@ def confirm(
     `line` is (ratio, offset in s, pitch shift in cells): recording = query * ratio + offset. Of the recording's
     landmarks within `reach` s and `spread` cells the most similar counts; similarity is the correlation of the
     query's descriptor with the signs of the recording's. `rows` is -1 where there is none. Landmarks that are not
-    `free` weigh nothing.
+    `free` meet none, and weigh nothing.
+
+    `known_pairs` and `known` [shape=(n, KNOWN)] keep similarities from call to call, as lines through one passage ask
+    for the same ones: that of query landmark i and row j lies at [i, j % KNOWN], where `known_pairs` is `first_pair`
+    + j. Another recording needs a `first_pair` far away, another time scale other arrays.
     """
     ratio, offset, shift = line[0], line[1], line[2]
     n = r_ticks.shape[0]
     norm = np.float32(1.0 / np.sqrt(q_vectors.shape[1]))
-    low = 0
+    low = -1
     for i in range(first, last):
         rows[i] = -1
         similarity[i] = np.float32(-1.0)
+        if not free[i]:
+            evidence[i] = 0.0
+            continue
         at = q_times[i] * ratio + offset
         cell = q_bins[i] + shift
         from_ = (at - reach) * TICKS_PER_SECOND
         to = (at + reach) * TICKS_PER_SECOND
-        if i == first:
+        if low < 0:
             low = first_from(r_ticks, max(from_, 0.0))
         while low < n and r_ticks[low] < from_:
             low += 1
         j = low
         while j < n and r_ticks[j] <= to:
             if abs(r_bins[j] * CELLS_PER_UNIT - cell) <= spread:
-                total = np.float32(0.0)
-                for byte in range(r_codes.shape[1]):
-                    code = r_codes[j, byte]
-                    for bit in range(8):
-                        v = q_vectors[i, byte * 8 + bit]
-                        if code & (128 >> bit):
-                            total += v
-                        else:
-                            total -= v
-                total *= norm
+                place = j % KNOWN
+                if known_pairs[i, place] == first_pair + j:
+                    total = known[i, place]
+                else:
+                    total = np.float32(0.0)
+                    vector = q_vectors[i]
+                    for k in range(vector.shape[0]):
+                        sign = np.int32(r_codes[j, k >> 3] >> (7 - (k & 7))) & np.int32(1)
+                        total += vector[k] * np.float32(2 * sign - 1)
+                    total *= norm
+                    known_pairs[i, place] = first_pair + j
+                    known[i, place] = total
                 if total > similarity[i]:
                     similarity[i] = total
                     rows[i] = j
             j += 1
-        if not free[i]:
-            evidence[i] = 0.0
-        elif rows[i] < 0:
+        if rows[i] < 0:
             evidence[i] = ABSENT
         else:
             evidence[i] = evidence_of(similarity[i], r_ticks[rows[i]] / TICKS_PER_SECOND - at)
@@ -317,6 +329,26 @@ def run_of_blocks(q_times, evidence, first, last, absent, softness, blocks, run)
 
 
 @njit(cache=True, nogil=True)
+def trim(evidence, a, b):
+    """Return the ends of the run [a, b), moved inwards to where the sum of the evidence between them is largest."""
+    total = best = -np.inf
+    end = b
+    for i in range(a, b):
+        total = evidence[i] if i == a else total + evidence[i]
+        if total > best:
+            best = total
+            end = i + 1
+    best = -np.inf
+    start = a
+    for i in range(end - 1, a - 1, -1):
+        total = evidence[i] if i == end - 1 else total + evidence[i]
+        if total > best:
+            best = total
+            start = i
+    return start, end
+
+
+@njit(cache=True, nogil=True)
 def grow(
     q_times,
     q_bins,
@@ -328,6 +360,9 @@ def grow(
     r_codes,
     line,
     at,
+    first_pair,
+    known_pairs,
+    known,
     rows,
     similarity,
     evidence,
@@ -354,7 +389,7 @@ def grow(
         spread = SPREAD_CELLS if turn > 0 else FIRST_TOLERANCE * SPREAD_CELLS
         confirm(
             q_times, q_bins, q_vectors[scale], free, first, last, r_ticks, r_bins, r_codes, line, reach, spread,
-            rows, similarity, evidence,
+            first_pair, known_pairs[scale], known[scale], rows, similarity, evidence,
         )  # fmt: skip
         best_run(q_times, evidence, first, last, blocks, run)
         if run[0] <= (LEAST_SCORE if turn > 1 else 0.0):

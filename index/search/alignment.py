@@ -195,10 +195,13 @@ class Aligner:
         self._query = query
         self._recordings = recordings
         self._log_scales = np.log(query.scales)
+        self._read: dict[int, _Stored] = {}
         self._all = np.ones(n, dtype=np.bool_)
         self._rows = np.empty(n, dtype=np.int64)
         self._similarity = np.empty(n, dtype=np.float32)
         self._evidence = np.empty(n)
+        self._known_pairs = np.full((len(query.scales), n, _kernels.KNOWN), -1, dtype=np.int64)
+        self._known = np.empty((len(query.scales), n, _kernels.KNOWN), dtype=np.float32)
         self._blocks = np.empty(int(query.seconds[-1] / _kernels.BLOCK_SECONDS) + 2 if n else 0)
 
     def align(self, hypothesis: Hypothesis, free: NDArray[np.bool_] | None = None) -> Alignment | None:
@@ -224,7 +227,7 @@ class Aligner:
         stored, counted = self._stored(hypothesis.recording)
         _kernels.grow(
             query.seconds, query.bins, query.vectors, self._log_scales, usable,
-            *stored, line, hypothesis.track_seconds,
+            *stored, line, hypothesis.track_seconds, _first_pair(hypothesis.recording), self._known_pairs, self._known,
             self._rows, self._similarity, self._evidence, self._blocks, run,
         )  # fmt: skip
         return self._alignment(hypothesis.recording, line, run, counted, usable)
@@ -251,7 +254,9 @@ class Aligner:
         scale = int(np.argmin(np.abs(self._log_scales - np.log(line[0]))))
         _kernels.confirm(
             query.seconds, query.bins, query.vectors[scale], free, first, last, *stored, np.array(line),
-            _kernels.REACH_SECONDS, _kernels.SPREAD_CELLS, self._rows, self._similarity, self._evidence,
+            _kernels.REACH_SECONDS, _kernels.SPREAD_CELLS,
+            _first_pair(recording), self._known_pairs[scale], self._known[scale],
+            self._rows, self._similarity, self._evidence,
         )  # fmt: skip
         _kernels.best_run(query.seconds, self._evidence, first, last, self._blocks, run)
         return self._alignment(recording, np.array(line), run, counted, free)
@@ -286,7 +291,9 @@ class Aligner:
         _kernels.confirm(
             query.seconds, query.bins, query.vectors[scale], self._all, first, last, *stored,
             np.array([line.ratio, line.offset_seconds + aside, line.shift_cells]),
-            _kernels.REACH_SECONDS, _kernels.SPREAD_CELLS, self._rows, self._similarity, self._evidence,
+            _kernels.REACH_SECONDS, _kernels.SPREAD_CELLS,
+            _first_pair(line.recording), self._known_pairs[scale], self._known[scale],
+            self._rows, self._similarity, self._evidence,
         )  # fmt: skip
         return self._evidence[first:last].copy()
 
@@ -302,7 +309,7 @@ class Aligner:
         if run[0] <= 0:
             return None
         query, first, last = self._query, int(run[1]), int(run[2])
-        a, b = _trim(self._evidence, first, last)
+        a, b = _kernels.trim(self._evidence, first, last)
         aligned = a + np.flatnonzero((self._rows[a:b] >= 0) & (self._evidence[a:b] >= _MIN_EVIDENCE))
         return Alignment(
             recording=recording,
@@ -323,11 +330,18 @@ class Aligner:
 
     def _stored(self, recording: int) -> tuple[_Stored, NDArray[np.int64] | None]:
         """Return the landmarks of a recording that count, and their numbers where those are not all."""
-        times, bins, codes = self._recordings.landmarks_of(recording)
-        counted = self._recordings.counted_of(recording)
-        if counted is None:
-            return (times, bins, codes), None
-        return (times[counted], bins[counted], codes[counted]), counted
+        if recording not in self._read:
+            times, bins, codes = self._recordings.landmarks_of(recording)
+            counted = self._recordings.counted_of(recording)
+            if counted is not None:
+                return (times[counted], bins[counted], codes[counted]), counted
+            self._read[recording] = (times, bins, codes)  # in the index, not in memory
+        return self._read[recording], None
+
+
+def _first_pair(recording: int) -> int:
+    """Return the number from which on pairs with the landmarks of a recording are numbered."""
+    return int(recording) << 32
 
 
 def _check_times(seconds: NDArray[np.float64]) -> None:
@@ -340,11 +354,3 @@ def _check_times(seconds: NDArray[np.float64]) -> None:
             f"times of the query: from {seconds[0]:.3f} to {seconds[-1]:.3f} s, must lie between 0 and "
             f"{_LONGEST_SECONDS:.0f} s; cut the track in parts"
         )
-
-
-def _trim(evidence: NDArray[np.float64], a: int, b: int) -> tuple[int, int]:
-    """Move the ends of a run inwards to where the sum of the evidence between them is largest."""
-    total = np.cumsum(evidence[a:b])
-    end = int(np.argmax(total)) + 1
-    start = int(np.argmax(np.cumsum(evidence[a : a + end][::-1])))
-    return a + end - 1 - start, a + end

@@ -102,9 +102,12 @@ def confirmed(
     last = n if last is None else last
     free = np.ones(n, dtype=np.bool_) if free is None else free
     rows, similarity, evidence = np.full(n, -7), np.full(n, -7, dtype=np.float32), np.full(n, -7.0)
-    _kernels.confirm(
-        *s.query, free, first, last, *s.reference, np.array(line), reach, spread, rows, similarity, evidence
-    )
+    pairs, known = np.full((n, _kernels.KNOWN), -1), np.empty((n, _kernels.KNOWN), dtype=np.float32)
+    for first_pair in (0, 0, 1 << 32):  # nothing known, all known, and all of another recording known
+        _kernels.confirm(
+            *s.query, free, first, last, *s.reference, np.array(line), reach, spread, first_pair, pairs, known,
+            rows, similarity, evidence,
+        )  # fmt: skip
     twin = naive.confirm(*s.query, free, first, last, *s.reference, line, _kernels, reach=reach, spread=spread)
     part = slice(first, last)
     assert np.array_equal(rows[part], twin.rows[part])
@@ -262,9 +265,11 @@ def grown(s: Scene, line: Line, at: float, free: NDArray[np.bool_] | None = None
     rows, similarity, evidence = np.full(n, -1), np.full(n, -1, dtype=np.float32), np.zeros(n)
     blocks = np.empty(int(s.q_times.max(initial=0) / _kernels.BLOCK_SECONDS) + 2)
     fit, run = np.array(line), np.zeros(3)
+    pairs, known = np.full((3, n, _kernels.KNOWN), -1), np.empty((3, n, _kernels.KNOWN), dtype=np.float32)
     _kernels.grow(
-        s.q_times, s.q_bins, vectors, scales, free, *s.reference, fit, at, rows, similarity, evidence, blocks, run
-    )
+        s.q_times, s.q_bins, vectors, scales, free, *s.reference, fit, at, 0, pairs, known,
+        rows, similarity, evidence, blocks, run,
+    )  # fmt: skip
     twin = naive.grow(s.q_times, s.q_bins, vectors, scales, free, *s.reference, line, at, _kernels)
     np.testing.assert_allclose(run[0], twin.run[0], rtol=1e-4, atol=1e-6)
     if run[0] > 0:
@@ -309,3 +314,11 @@ def test_long_passages_are_followed_from_their_middle_to_both_ends() -> None:
     found = grown(s, s.line, 90.0)
     assert s.q_times[found.run[1]] == pytest.approx(s.passage[0], abs=1.0)
     assert s.q_times[found.run[2] - 1] == pytest.approx(s.passage[1], abs=1.0)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_runs_are_trimmed_to_where_their_evidence_is(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    for evidence in (rng.normal(0.2, 1.0, 40), rng.integers(-2, 3, 40).astype(np.float64), np.full(40, -0.05)):
+        for a, b in ((0, 40), (3, 17), (20, 21)):
+            assert _kernels.trim(evidence, a, b) == naive.trim(evidence, a, b)
