@@ -222,7 +222,16 @@ def heartbeat(database: ServiceDatabase, owner: str, *, lease_seconds: int) -> i
         return connection.execute(update(job).where(held).values(lease_until=until)).rowcount
 
 
-def finish(connection: Connection, held: JobClaim, state: str, *, at: str, result: str = "", error: str = "") -> bool:
+def finish(
+    connection: Connection,
+    held: JobClaim,
+    state: str,
+    *,
+    at: str,
+    result: str = "",
+    error: str = "",
+    upload: str | None = None,
+) -> bool:
     """Write the outcome of a job, if the claim is the latest; return whether it was.
 
     Parameters
@@ -235,8 +244,10 @@ def finish(connection: Connection, held: JobClaim, state: str, *, at: str, resul
     at : str
     result, error : str
         JSON, or "".
+    upload : str or None
+        Name of its upload, where that is kept from here on.
     """
-    outcome = {"state": state, "finished_at": at, "owner": None, "lease_until": None, "upload": None}
+    outcome = {"state": state, "finished_at": at, "owner": None, "lease_until": None, "upload": upload}
     outcome |= {"result": result or None, "error": error or None}
     return connection.execute(update(job).where(_is_held(held)).values(**outcome)).rowcount == 1
 

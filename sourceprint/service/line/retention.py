@@ -15,7 +15,7 @@ from sqlalchemy import select, update
 
 from fingerprint.errors import SourceprintError
 from sourceprint.service.line.evidence import drop_evidence
-from sourceprint.service.line.jobs import DONE, FAILED
+from sourceprint.service.line.jobs import DONE, FAILED, QUEUED, RUNNING
 from sourceprint.service.store.clock import time_text
 from sourceprint.service.store.database import ServiceDatabase
 from sourceprint.service.store.outbox import note_event
@@ -29,25 +29,33 @@ _LEFTOVER_SECONDS = 7_200.0  # longer than an upload may take
 _AT_ONCE = 500
 
 
-def erase_old_results(database: ServiceDatabase, *, days: int) -> int:
-    """Erase the results of jobs that were final so many days ago; return how many. 0 days erase nothing."""
+def erase_old_results(database: ServiceDatabase, uploads: Path, *, days: int) -> int:
+    """Erase results and kept audio of jobs that were final so many days ago; return how many. 0 days erase nothing."""
     if not days:
         return 0
     before, erased = time_text(database.clock() - timedelta(days=days)), 0
     old = job.c.state.in_((DONE, FAILED)) & (job.c.finished_at < before) & job.c.erased_at.is_(None)
     while True:
         with database.writing() as connection:
-            query = select(job.c.id, job.c.organisation_id, job.c.kind).where(old).order_by(job.c.id).limit(_AT_ONCE)
+            query = (
+                select(job.c.id, job.c.organisation_id, job.c.kind, job.c.upload)
+                .where(old)
+                .order_by(job.c.id)
+                .limit(_AT_ONCE)
+            )
             rows = connection.execute(query).all()
             at = database.now()
             ids = [row.id for row in rows]
-            connection.execute(update(job).where(job.c.id.in_(ids)).values(result=None, erased_at=at))
+            connection.execute(update(job).where(job.c.id.in_(ids)).values(result=None, upload=None, erased_at=at))
             drop_evidence(connection, ids)
             for row in rows:
                 note_event(
                     connection, f"{row.kind}.erased", at=at, organisation=row.organisation_id, actor="retention",
                     subject=f"{row.kind}:{row.id}", data={"days": days},
                 )  # fmt: skip
+        for row in rows:
+            if row.upload is not None:
+                (uploads / row.upload).unlink(missing_ok=True)
         erased += len(rows)
         if len(rows) < _AT_ONCE:
             return erased
@@ -58,7 +66,8 @@ def drop_leftovers(database: ServiceDatabase, uploads: Path, *, keep_audio: bool
     if keep_audio:
         return 0
     with database.reading() as connection:
-        needed = set(connection.scalars(select(job.c.upload).where(job.c.upload.is_not(None))))
+        waits = job.c.upload.is_not(None) & job.c.state.in_((QUEUED, RUNNING))
+        needed = set(connection.scalars(select(job.c.upload).where(waits)))
     dropped = 0
     for path in sorted(uploads.iterdir()):
         is_old = time.time() - path.stat().st_mtime > _LEFTOVER_SECONDS
@@ -105,7 +114,7 @@ class Housekeeper:
     def _run(self) -> None:
         while True:
             try:
-                erase_old_results(self._database, days=self._days)
+                erase_old_results(self._database, self._uploads, days=self._days)
                 drop_leftovers(self._database, self._uploads, keep_audio=self._keep_audio)
             except (SourceprintError, OSError) as error:
                 _LOG.warning("retention waits: %s", error)

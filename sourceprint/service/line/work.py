@@ -272,8 +272,9 @@ class Workshop:
         if outcome.state == FAILED or job.kind == ADDITION:  # with a message of the index or the disk
             text = self.folder.without_places(text)
         kept = {"result": text} if outcome.state == DONE else {"error": text}
+        upload = job.upload if self.keep_audio else None
         with self.database.writing() as connection:
-            if not finish(connection, held, outcome.state, at=at, **kept):
+            if not finish(connection, held, outcome.state, at=at, upload=upload, **kept):
                 _LOG.warning("%s %s: an outcome that came after its lease had ended was refused", job.kind, job.id)
                 return False
             keep_evidence(connection, job.id, outcome.evidence)

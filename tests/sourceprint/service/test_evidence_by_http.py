@@ -134,7 +134,7 @@ def test_erasure_and_retention_take_evidence_with_them(catalogued: TestService, 
     assert (erased.status_code, erased.json()["detail"].endswith("it was erased")) == (409, True)
     assert kept(catalogued) == 1
     catalogued.clock.pass_seconds(86_400 * 2)
-    assert erase_old_results(catalogued.server.database, days=1) == 1
+    assert erase_old_results(catalogued.server.database, catalogued.server.folder.uploads, days=1) == 1
     assert kept(catalogued) == 0
 
 
