@@ -24,7 +24,7 @@ from tests.royalty_records import (
     store_rights,
 )
 
-__all__ = ["MADE_AT", "fill_queue", "waiting"]
+__all__ = ["MADE_AT", "fill_from_scan", "fill_queue", "waiting"]
 
 MADE_AT = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
 
@@ -58,6 +58,22 @@ def fill_queue(database: Database, folder: Path, n: int = 3, *, title: str = "Bl
         now=MADE_AT,
     )  # fmt: skip
     return waiting(database)
+
+
+def fill_from_scan(database: Database, folder: Path, result: dict[str, Any], recording_id: str) -> WaitingUse:
+    """Attribute a real scan, as if it were less certain, to R1, a recording of the catalogue; return the use."""
+    store_rights(database, some_rights({"R1": ("W1",)}, recording_fields={"R1": {"index_id": recording_id}}))
+    for match in result["matches"]:
+        for one in (match, *match["passages"]):
+            one["confidence"] = 0.95
+    path = folder / "scanned.jsonl"
+    path.write_text(json.dumps(result) + "\n", encoding="utf-8")
+    attribute_results(
+        database, path, load_policy("matched-seconds"), licensee=LICENSEE, generated_on="2026-07-14", by="ann",
+        now=MADE_AT,
+    )  # fmt: skip
+    (found,) = waiting(database)
+    return found
 
 
 def waiting(database: Database, **wanted: Any) -> list[WaitingUse]:

@@ -21,6 +21,7 @@ from sourceprint.text.templates import rendered
 
 __all__ = [
     "ASSETS",
+    "PLAYERS",
     "SCRIPT",
     "STYLE",
     "Inset",
@@ -31,6 +32,8 @@ __all__ = [
     "inset",
     "overview_page",
     "recording_page",
+    "spectra_in",
+    "unstyled",
 ]
 
 ASSETS = "assets"
@@ -99,6 +102,7 @@ class Inset:
 
 _MAIN = re.compile(r'<main id="main" tabindex="-1">\n(.*)</main>', re.DOTALL)
 _STYLED = re.compile(r' style="([^"]*)"')  # in tags alone: in text, quotation marks are escaped
+_FIGURE = re.compile(r'<figure class="spectra" id="figure-([0-9]+)">.*?</figure>', re.DOTALL)
 
 
 def inset(content: bytes) -> Inset:
@@ -109,16 +113,39 @@ def inset(content: bytes) -> Inset:
     EvidenceError
         If it is no such page.
     """
+    return unstyled(_main(content))
+
+
+def spectra_in(content: bytes) -> dict[int, str]:
+    """Return the spectrograms with landmarks in a page of a file that was made before, by the number of the passage.
+
+    Raises
+    ------
+    EvidenceError
+        If it is no such page.
+    """
+    return {int(one[1]): one[0] for one in _FIGURE.finditer(_main(content))}
+
+
+def unstyled(main: str) -> Inset:
+    """Return a part of a page with the styles of its elements in a sheet, as a policy with a digest allows them."""
+    places: dict[str, int] = {}
+    marked = _STYLED.sub(lambda one: f' data-at="{places.setdefault(one[1], len(places))}"', main)
+    return Inset(Markup(marked), "".join(f'[data-at="{at}"]{{{style}}}' for style, at in places.items()))
+
+
+def _main(content: bytes) -> str:
     found = _MAIN.search(content.decode("utf-8", "replace"))
     if found is None:
         raise EvidenceError("page of evidence: has no main part; submit the audio again, which makes a new one")
-    places: dict[str, int] = {}
-    main = _STYLED.sub(lambda one: f' data-at="{places.setdefault(one[1], len(places))}"', found[1])
-    return Inset(Markup(main), "".join(f'[data-at="{at}"]{{{style}}}' for style, at in places.items()))
+    return found[1]
 
 
 STYLE, SCRIPT = "page.css", "page.js"
-"""Names of what all pages share."""
+"""Names of what all pages share; the script holds the players too."""
+
+PLAYERS = "players.js"
+"""Name of the script of the players alone, for pages of another kind."""
 
 
 def file_page(values: dict[str, Any], *, title: str, way: str | None, inside: bool) -> bytes:
@@ -155,8 +182,10 @@ def overview_page(values: dict[str, Any], *, title: str, inside: bool) -> bytes:
 
 @cache
 def asset(name: str) -> bytes:
-    """Return the style or the script that all pages share."""
-    return (files("sourceprint.evidence.pages") / ASSETS / name).read_bytes()
+    """Return the style or the script that all pages share, or the script of the players."""
+    folder = files("sourceprint.evidence.pages") / ASSETS
+    parts = (PLAYERS, SCRIPT) if name == SCRIPT else (name,)
+    return b"".join((folder / part).read_bytes() for part in parts)
 
 
 def _rendered(template: str, values: dict[str, Any], *, title: str, way: str | None, inside: bool) -> bytes:

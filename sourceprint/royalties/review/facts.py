@@ -24,7 +24,7 @@ from sourceprint.royalties.uses.states import (
 )
 from sourceprint.royalties.uses.use import Use, use_from_json
 
-__all__ = ["OwnedShare", "UseFacts", "use_facts"]
+__all__ = ["OwnedShare", "UseFacts", "current_use", "use_facts"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,13 +108,7 @@ def use_facts(connection: Connection, use_id: str) -> UseFacts:
     UnknownRightsError
         If the id is not that of a current use.
     """
-    query = select(use_table.c.document, use_table.c.attribution_id)
-    row = connection.execute(query.where(use_table.c.id == use_id, use_table.c.superseded_by.is_(None))).first()
-    if row is None:
-        raise UnknownRightsError(f"use {printable(use_id):.60}: is not among the current uses; open the list again")
-    first = use_from_json(json.loads(row.document))
-    change = latest_states(connection, [use_id]).get(use_id)
-    found = first if change is None else change.applied_to(first)
+    found, attribution_id = _current(connection, use_id)
     recording_ids = (found.recording_id,) if found.recording_id else found.candidates
     rights = load_rights(connection, recording_ids=recording_ids, work_ids=found.work_ids, licensee=found.licensee)
     names = {one: party.name for one, party in rights.parties.items()}
@@ -124,7 +118,7 @@ def use_facts(connection: Connection, use_id: str) -> UseFacts:
         for reading in shares.terms.readings(found):
             for share in shares.of(reading, territory, day):
                 territories.setdefault(share, []).append(territory)
-    estimator = Estimator(connection, found.licensee, [found], policies_of(connection, [row.attribution_id]))
+    estimator = Estimator(connection, found.licensee, [found], policies_of(connection, [attribution_id]))
     return UseFacts(
         found,
         tuple(rights.recordings[one] for one in recording_ids if one in rights.recordings),
@@ -135,6 +129,22 @@ def use_facts(connection: Connection, use_id: str) -> UseFacts:
         estimator.of(found),
         estimator.lines(found),
     )
+
+
+def current_use(connection: Connection, use_id: str) -> Use:
+    """Return a current use; UnknownRightsError as `use_facts`."""
+    return _current(connection, use_id)[0]
+
+
+def _current(connection: Connection, use_id: str) -> tuple[Use, int]:
+    """Return a current use in its present state, and the number of its attribution."""
+    query = select(use_table.c.document, use_table.c.attribution_id)
+    row = connection.execute(query.where(use_table.c.id == use_id, use_table.c.superseded_by.is_(None))).first()
+    if row is None:
+        raise UnknownRightsError(f"use {printable(use_id):.60}: is not among the current uses; open the list again")
+    first = use_from_json(json.loads(row.document))
+    change = latest_states(connection, [use_id]).get(use_id)
+    return (first if change is None else change.applied_to(first)), row.attribution_id
 
 
 def _owned(share: JudgedShare, names: dict[str, str], territories: tuple[str, ...]) -> OwnedShare:

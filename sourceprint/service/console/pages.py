@@ -10,14 +10,14 @@ from typing import Any
 from fastapi import APIRouter, Response
 from fastapi.responses import HTMLResponse
 
-from sourceprint.evidence.pages.page import STYLE, Inset, asset
+from sourceprint.evidence.pages.page import PLAYERS, STYLE, Inset, asset
 from sourceprint.outputs import program_version
 from sourceprint.service.people.roles import Role
 from sourceprint.service.people.sign_ins import SignIn
 from sourceprint.service.web.problems import Refused
 from sourceprint.text.templates import rendered
 
-__all__ = ["PAGE_HEADERS", "WAYS", "Way", "page", "router"]
+__all__ = ["PAGE_HEADERS", "WAYS", "Way", "fragment", "page", "router"]
 
 router = APIRouter(include_in_schema=False)
 
@@ -63,8 +63,9 @@ WAYS = (
 
 def _policy(styles: str = "'self'", images: str = "'self'") -> str:
     return (
-        f"default-src 'none'; script-src 'self'; style-src {styles}; img-src {images}; connect-src 'self'; "
-        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'"
+        f"default-src 'none'; script-src 'self'; style-src {styles}; img-src {images}; media-src 'self'; "
+        "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; "
+        "require-trusted-types-for 'script'"
     )
 
 
@@ -115,6 +116,11 @@ def page(
     return HTMLResponse(rendered(__package__, template, shared | values), status, headers)
 
 
+def fragment(template: str, **values: Any) -> str:
+    """Return a part of a page, of a file in `templates/`."""
+    return rendered(__package__, template, values).decode("utf-8")
+
+
 @router.get("/console/assets/{name}")
 def get_asset(name: str) -> Response:
     """Give the style or script of the pages."""
@@ -128,4 +134,4 @@ def get_asset(name: str) -> Response:
 @cache
 def _assets() -> dict[str, bytes]:
     own = files(__package__) / "assets"
-    return {STYLE: asset(STYLE)} | {one.name: one.read_bytes() for one in own.iterdir()}
+    return {name: asset(name) for name in (STYLE, PLAYERS)} | {one.name: one.read_bytes() for one in own.iterdir()}

@@ -12,7 +12,7 @@ from sourceprint.service.access.api_keys import KeyScope
 from sourceprint.service.console import decisions, entrance, own, pages, team
 from sourceprint.service.console.audio import audio_pages
 from sourceprint.service.console.back_office import office
-from sourceprint.service.console.queue import all_uses, one_use
+from sourceprint.service.console.queue import all_uses, match, one_use
 from sourceprint.service.people.roles import Role
 from tests.console_browser import cookies_of, new_person, poster
 from tests.service_servers import TestService
@@ -32,7 +32,7 @@ ROLES = {
     "admin": {"admin"},
 }
 READERS = {"scan": {"admin"}, "check": {"admin"}, "catalogue:read": {"admin"}}  # for reading alone
-MODULES = (pages, entrance, own, team, decisions, all_uses, one_use, office, audio_pages)
+MODULES = (pages, entrance, own, team, decisions, all_uses, match, one_use, office, audio_pages)
 ANYBODY, EVERYONE = {"nobody", *Role}, set(Role)
 PAGES: dict[str, set[str]] = {
     "GET /": ANYBODY,
@@ -63,6 +63,8 @@ PAGES: dict[str, set[str]] = {
     "POST /console/people/{person_id}/removal": {"admin"},
     "GET /console/review": {"admin", "reviewer", "accountant", "auditor"},
     "GET /console/review/{use_id}": {"admin", "reviewer", "accountant", "auditor"},
+    "GET /console/review/{use_id}/sound/{number}/{side}": {"admin", "reviewer", "auditor"},
+    "GET /console/review/{use_id}/picture/{number}/{side}": {"admin", "reviewer", "auditor"},
     "POST /console/review/{use_id}": {"admin", "reviewer"},
     "POST /console/review/{use_id}/undo": {"admin", "reviewer"},
     "POST /console/review/bulk": {"admin", "reviewer"},

@@ -7,5 +7,7 @@ so the next use is the next of the filtered list.
 - `filters`: the filters in the query of a page
 - `decision`: a decision as a form of ours sends it, and who may make it
 - `all_uses`: the queue, page by page, and decisions on all of it
+- `audio_at_hand`: the scan of a use, and the audio of both sides, as far as they are kept
+- `match`: both sides as players and spectrograms
 - `one_use`: one use, decided, and a decision undone
 """

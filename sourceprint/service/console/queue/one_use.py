@@ -1,12 +1,9 @@
 """One use of the review queue with all that a decision on it rests on; decided, then the next one; undone."""
 
-import json
 from collections.abc import Mapping
-from typing import Any
 
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
-from sqlalchemy import select
 from starlette.responses import RedirectResponse, Response
 
 from fingerprint.errors import ParameterError, RightsError, StaleDecisionError
@@ -14,9 +11,10 @@ from sourceprint.royalties.review.facts import UseFacts, use_facts
 from sourceprint.royalties.review.undo import undo_change, undoable
 from sourceprint.royalties.review.waiting import Place, QueueFilter, place_of
 from sourceprint.royalties.uses.states import LONGEST_REASON, change_state
-from sourceprint.royalties.uses.use import Use, UsePassage
+from sourceprint.royalties.uses.use import UsePassage
 from sourceprint.service.access.api_keys import KeyScope
 from sourceprint.service.console.pages import page
+from sourceprint.service.console.queue.audio_at_hand import KeptScan, kept_scan
 from sourceprint.service.console.queue.decision import (
     Decider,
     QueueDecision,
@@ -32,12 +30,9 @@ from sourceprint.service.console.queue.decision import (
 )
 from sourceprint.service.console.queue.filters import Done, Wanted, query_text
 from sourceprint.service.console.queue.kept import waiting_in
+from sourceprint.service.console.queue.match import match_of
 from sourceprint.service.console.visitors import ConsoleRoute, Form, Visitor
-from sourceprint.service.line.evidence import EVIDENCE_PAGE
-from sourceprint.service.line.jobs import SCAN
-from sourceprint.service.people.roles import scopes_of
 from sourceprint.service.store.outbox import note_event
-from sourceprint.service.store.schema import evidence, job
 
 __all__ = ["router"]
 
@@ -100,13 +95,15 @@ def _use_page(
     people = people_of(visitor)
     told = "" if refusal is None else with_names(str(refusal), people)
     status = 200 if refusal is None else 409 if isinstance(refusal, StaleDecisionError) else 422
-    scan = _scan_of(visitor, facts.use)
+    may_listen = visitor.may(KeyScope.SCAN, reading=True)
+    scan = kept_scan(visitor, facts.use) if may_listen else None
     return page(
         "review_use.html", visitor.sign_in, status=status, here="review", facts=facts, people=people,
         history=[(one, people.get(one.made_by, one.made_by)) for one in facts.history], told=told, comment=comment,
         previous=before[-1] if before else "", following=after[0] if after else "", n_found=len(found),
         at=len(before) + 1 if any(one.id == use_id for one in found) else 0, query=query_text(wanted),
-        passages=[(one, _speed(one), _pitch(one, scan)) for one in facts.use.passages], scan=scan and scan[0],
+        passages=[(one, _speed(one), _pitch(one, scan)) for one in facts.use.passages], scan=scan,
+        evidence=match_of(visitor, facts.use, scan) if may_listen else None,
         may_decide=may_decide(visitor), may_undo=may_decide(visitor) and undoable(facts.history, visitor.actor),
         done=done_before(visitor, done), seconds=seconds_of, money=money_of(facts.estimate), longest=LONGEST_REASON,
         why=with_names(facts.use.state_rule, people),
@@ -122,35 +119,15 @@ def _note(visitor: Visitor, use_id: str, state: str, *, undone: bool = False) ->
         )  # fmt: skip
 
 
-def _scan_of(visitor: Visitor, use: Use) -> tuple[str, Any] | None:
-    """Return id and result of the newest scan of a track that was kept with a page of evidence, for who may open it."""
-    if KeyScope.SCAN not in scopes_of(visitor.person.roles, reading=True):
-        return None
-    query = (
-        select(job.c.id, job.c.result)
-        .join(evidence, evidence.c.job_id == job.c.id)
-        .where(job.c.organisation_id == visitor.organisation, job.c.kind == SCAN)
-        .where(evidence.c.kind == EVIDENCE_PAGE, evidence.c.content.is_not(None))
-        .where(job.c.result.contains(f'"{use.track_sha256}"'))
-        .order_by(job.c.id.desc())
-        .limit(1)
-    )
-    with visitor.server.database.reading() as connection:
-        row = connection.execute(query).first()
-    return None if row is None else (row.id, json.loads(row.result))
-
-
-def _pitch(passage: UsePassage, scan: tuple[str, Any] | None) -> str:
+def _pitch(passage: UsePassage, scan: KeptScan | None) -> str:
     """Return the pitch shift of a passage where its scan states it, in cents."""
-    if scan is None:
-        return ""
-    found = [one for match in scan[1].get("matches", ()) for one in match.get("passages", ())]
+    found = [] if scan is None else [one for match in scan.result.matches for one in match.passages]
     if passage.number >= len(found):
         return ""
     stated = found[passage.number]
-    if not (stated["track_start_ms"] <= passage.start_ms and passage.end_ms <= stated["track_end_ms"]):
+    if not (stated.track_start_ms <= passage.start_ms and passage.end_ms <= stated.track_end_ms):
         return ""
-    return f"{stated['pitch_cents']:+.0f} cents"
+    return f"{stated.pitch_cents:+.0f} cents"
 
 
 def _speed(passage: UsePassage) -> str:
