@@ -11,18 +11,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 from itertools import pairwise
-from typing import BinaryIO, Final
+from typing import TYPE_CHECKING, BinaryIO, Final, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fingerprint.audio.containers import BARE_FRAMES, SEQUENTIAL, inspect_container
-from fingerprint.audio.ffmpeg import FFmpeg
 from fingerprint.audio.libsndfile import Libsndfile
 from fingerprint.audio.sources import AudioInfo, SampleSource, Stopped, check_format, stops
 from fingerprint.audio.timeline import Gaps
 from fingerprint.audio.windows import FileWindow
 from fingerprint.errors import DecodeError
+
+if TYPE_CHECKING:
+    from fingerprint.audio.ffmpeg import FFmpeg
 
 __all__ = ["Decoder"]
 
@@ -112,7 +114,7 @@ class Decoder:
         except Stopped as error:
             raise self._unreadable(str(error)) from error
         self.info: AudioInfo = self._source.info
-        self.n_streams = self._source.n_streams if isinstance(self._source, FFmpeg) else 1
+        self.n_streams = self._source.n_streams if _is_ffmpeg(self._source) else 1
         try:
             check_format(self.info.sample_rate, self.info.channels)
         except Stopped as error:
@@ -164,7 +166,7 @@ class Decoder:
             if not stopped and self._container.no_count:
                 window = FileWindow(self._file, edits=self._container.no_count)
             try:
-                ffmpeg = FFmpeg(window, self._number)
+                ffmpeg = _ffmpeg(window, self._number)
             except Stopped as error:
                 self.stopped = stopped or self.stopped or ("" if n_delivered else str(error))
                 return
@@ -179,7 +181,7 @@ class Decoder:
             except Stopped as error:
                 stopped = str(error)
         self.stopped = stopped or self.stopped
-        if isinstance(self._source, FFmpeg):
+        if _is_ffmpeg(self._source):
             self.bad_packets += self._source.bad_packets
             if self.bad_seconds is None and self._source.bad_seconds is not None:
                 self.bad_seconds = start_seconds + self._source.bad_seconds
@@ -209,7 +211,7 @@ class Decoder:
     def _open_link(self, window: FileWindow) -> bool:
         """Return whether the next link of a chain could be opened."""
         try:
-            source = FFmpeg(window, self._number)
+            source = _ffmpeg(window, self._number)
         except Stopped as error:
             self.stopped = str(error)
             return False
@@ -229,13 +231,23 @@ class Decoder:
         if self._container.libsndfile:
             with suppress(Stopped):
                 return Libsndfile(self._windows[0])
-        return FFmpeg(self._windows[0], self._number)
+        return _ffmpeg(self._windows[0], self._number)
 
     def _unreadable(self, reason: str) -> DecodeError:
         return DecodeError(
             f"{self._name}: no audio could be decoded ({reason}); it may be damaged from the start, encrypted, or of "
             "an unknown format: play it to find out, or convert it to FLAC"
         )
+
+
+def _ffmpeg(window: FileWindow, number: int) -> FFmpeg:
+    from fingerprint.audio.ffmpeg import FFmpeg  # which takes a tenth of a second to load, and many files do not need
+
+    return FFmpeg(window, number)
+
+
+def _is_ffmpeg(source: SampleSource) -> TypeGuard[FFmpeg]:
+    return not isinstance(source, Libsndfile)
 
 
 def _skip(chunks: Iterator[tuple[int, NDArray[np.float32]]], n_skip: int) -> Iterator[tuple[int, NDArray[np.float32]]]:

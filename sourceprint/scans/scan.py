@@ -19,11 +19,9 @@ from numpy.typing import NDArray
 
 from fingerprint.errors import AudioError
 from fingerprint.streams import TrackStreams, notes_on_unsearched
-from index.explain.explainer import Explainer
 from index.explain.explanation import Explanation, Question
 from index.folder.index import Index
 from index.recheck.trace import Trace, TracedPart, trace_name, traced_part
-from index.recheck.trace_file import write_trace
 from index.search.match import DEFAULT_FALSE_PER_1000H, STANDARD, SearchOptions, settings_digest
 from index.search.matches import Match, MatchResult, in_sequence, not_claimed
 from index.search.streams import in_streams
@@ -307,6 +305,8 @@ def _search(path: Path, *, index: _OpenIndex, settings: _Settings) -> Scan:
     parts: list[TracedPart] = []
     question, explainer = settings.question, None
     if question is not None:
+        from index.explain.explainer import Explainer  # as few searches need it
+
         explainer = Explainer(path, snapshot, question, allowed=allowed)
     search = WiderSearch(path, snapshot, options=settings.options, allowed=allowed)
     explanation_seconds = 0.0
@@ -335,6 +335,8 @@ def _search(path: Path, *, index: _OpenIndex, settings: _Settings) -> Scan:
         digests = (track.sha256, searched.digest, searched.params_digest, searched.settings_digest)
         trace = Trace(*digests, fmin_hz, search.scales, tuple(parts))
         name = trace_name(track.sha256, searched.digest, searched.settings_digest)
+        from index.recheck.trace_file import write_trace
+
         write_trace(settings.traces / name, trace)
     return Scan(
         path,
