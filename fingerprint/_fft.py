@@ -18,7 +18,7 @@ from fingerprint.kernel_cache import share_safely
 
 __all__ = ["LANES", "cells_of_frames", "real_fft"]
 
-share_safely()
+share_safely(__name__)
 
 LANES = 32
 HALF_ROOT = np.float32(np.sqrt(0.5))

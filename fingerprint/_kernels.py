@@ -16,7 +16,7 @@ __all__ = [
     "sample_patches",
 ]
 
-share_safely()
+share_safely(__name__)
 
 
 @njit(cache=True, nogil=True)

@@ -31,10 +31,20 @@ __all__ = ["one_by_one", "share_safely"]
 _caches: Any = Cache
 _files: Any = IndexDataCacheFile
 _load = _files.load
+_load_with_compiler = _caches.load_overload
+_light: set[str] = set()
 
 
-def share_safely() -> None:
-    """Make numba's cache on disk safe for several processes and fast; calling it twice is harmless."""
+def share_safely(module: str = "") -> None:
+    """Make numba's cache on disk safe for several processes; calling it twice is harmless.
+
+    Parameters
+    ----------
+    module : str
+        Name of a module whose functions, all of them kernels and none a ufunc, are to be loaded without the imports of
+        the compiler.
+    """
+    _light.add(module)
     _caches.load_overload = _load_overload
     _files.save = _save
     _files.load = _load_whole
@@ -74,6 +84,8 @@ def _save(self: Any, key: Any, data: Any) -> None:
 
 def _load_overload(self: Any, types: Any, context: Any) -> Any:
     """Load a kernel as numba does, but without `context.refresh()`, which the compiler calls itself."""
+    if self._py_func.__module__ not in _light:
+        return _load_with_compiler(self, types, context)
     rtsys.initialize(context)  # functions that kernels count references with
     return self._load_overload(types, context)
 

@@ -21,7 +21,7 @@ __all__ = [
     "trim",
 ]
 
-share_safely()
+share_safely(__name__)
 
 TICKS_PER_SECOND = float(TIMES_PER_SECOND)
 CELLS_PER_UNIT = 1.0 / BINS_PER_CELL

@@ -26,7 +26,7 @@ __all__ = [
     "unpack_all",
 ]
 
-share_safely()
+share_safely(__name__)
 
 CHUNK = 256  # codes weighed before any of them is looked at: long enough to be done in vector registers
 BRANCHES = 8
