@@ -21,10 +21,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from fingerprint import _kernels
 from fingerprint.arguments import expect_scales
 from fingerprint.audio.stream import open_audio
 from fingerprint.disk import file_digest
 from fingerprint.errors import DecodeError, NotEnoughMusicError, ParameterError, TooShortError, printable
+from fingerprint.kernel_cache import is_kept
 from fingerprint.landmarks import (
     MIN_LANDMARKS,
     MIN_SECONDS,
@@ -50,6 +52,7 @@ __all__ = [
     "fingerprint_file",
     "fingerprint_parts",
     "fingerprint_signal",
+    "is_compiled",
     "is_fingerprint_file",
     "recording_of",
     "too_many_streams",
@@ -248,6 +251,11 @@ def audio_stream_count(path: str | Path) -> int:
         return 1
     with open_audio(path) as stream:
         return stream.n_streams
+
+
+def is_compiled() -> bool:
+    """Return whether the loops of fingerprinting are compiled: once for a processor, in some seconds."""
+    return is_kept(_kernels.project)
 
 
 def audio_digest(path: Path) -> str:

@@ -26,7 +26,7 @@ from typing import Any
 from numba.core.caching import Cache, IndexDataCacheFile
 from numba.core.runtime.nrt import rtsys
 
-__all__ = ["one_by_one", "share_safely"]
+__all__ = ["is_kept", "one_by_one", "share_safely"]
 
 _caches: Any = Cache
 _files: Any = IndexDataCacheFile
@@ -48,6 +48,13 @@ def share_safely(module: str = "") -> None:
     _caches.load_overload = _load_overload
     _files.save = _save
     _files.load = _load_whole
+
+
+def is_kept(kernel: Any) -> bool:
+    """Return whether a kernel is compiled already, in this process or on disk; True where nothing is compiled."""
+    cache = getattr(kernel, "_cache", None)
+    files = getattr(cache, "_cache_file", None)
+    return files is None or bool(kernel.signatures or files._load_index())
 
 
 @contextmanager

@@ -17,7 +17,10 @@ from numpy.typing import NDArray
 from fingerprint.arguments import expect_flags, expect_scales, expect_texts, expect_words, number, whole_number
 from fingerprint.digests import canonical_json, digest_of
 from fingerprint.errors import IndexFormatError, ParameterError
+from fingerprint.extract import is_compiled as is_fingerprinting_compiled
+from fingerprint.kernel_cache import is_kept
 from fingerprint.landmarks import Fingerprint
+from index.search import _kernels
 from index.search.alignment import Aligner
 from index.search.alternatives import name_alternatives
 from index.search.filters import Filter
@@ -36,6 +39,7 @@ __all__ = [
     "Examination",
     "SearchOptions",
     "examine",
+    "is_compiled",
     "match_track",
     "options_of",
     "settings_digest",
@@ -283,6 +287,11 @@ def examine(
         near=near,
     )
     return Examination(result, forward, tuple(candidates), circumstances, model)
+
+
+def is_compiled() -> bool:
+    """Return whether the loops of fingerprinting and searching are compiled: once for a processor, in some seconds."""
+    return is_fingerprinting_compiled() and is_kept(_kernels.grow)
 
 
 def settings_digest(options: SearchOptions, allowed: NDArray[np.bool_] | None) -> str:

@@ -8,7 +8,7 @@ import click
 
 from sourceprint.commands.lists import ListOptions, list_options, reading_of
 from sourceprint.commands.named_files import INPUT, name_option, piped_input
-from sourceprint.commands.progress import progress
+from sourceprint.commands.progress import COMPILING, progress
 from sourceprint.commands.terminal import (
     PATH,
     exit_if_failed,
@@ -331,6 +331,7 @@ def _add(
     replacing: bool,
 ) -> None:
     use_one_thread()
+    from fingerprint.extract import is_compiled
     from sourceprint.catalogue.additions import Addition
     from sourceprint.inputs import collect, other_files_text
     from sourceprint.text.index_text import addition_text, overlap_text
@@ -347,6 +348,8 @@ def _add(
         progress(len(inputs), quiet) as tell,
         closing(addition.run(inputs)) as outcomes,
     ):
+        if not is_compiled():
+            tell.note(COMPILING)
         for text in inputs.notes:
             tell.note(text)
         if inputs.others:

@@ -9,7 +9,7 @@ import click
 from fingerprint.errors import printable
 from sourceprint.commands.lists import ListOptions, list_options, reading_of
 from sourceprint.commands.named_files import INPUT, name_option, piped_input
-from sourceprint.commands.progress import progress
+from sourceprint.commands.progress import COMPILING, progress
 from sourceprint.commands.terminal import PATH, index_option, index_place, jobs_option, note, today, use_one_thread
 
 __all__ = ["check"]
@@ -64,6 +64,7 @@ def check(
     Example: sourceprint check outputs --policy policy.toml
     """
     use_one_thread()
+    from index.search.match import is_compiled
     from sourceprint.blind.blind_import import read_grant
     from sourceprint.folders.listing import Folders
     from sourceprint.gate.check import check_files, named_files, unknown_ids
@@ -96,6 +97,8 @@ def check(
         snapshot, inputs, policy=policy, day=on, jobs=jobs, late=lambda: appeared(files, inputs, folders)
     )
     with progress(len(inputs), quiet) as tell, closing(checked):
+        if not is_compiled():
+            tell.note(COMPILING)
         for verdict in checked:
             tell.step()
             verdicts.append(verdict)

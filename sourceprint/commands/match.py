@@ -12,7 +12,7 @@ import click
 from fingerprint.errors import printable
 from sourceprint.commands.lists import ListOptions, catalogue_audio, list_options, reading_of
 from sourceprint.commands.named_files import INPUT, name_option, piped_input
-from sourceprint.commands.progress import progress
+from sourceprint.commands.progress import COMPILING, progress
 from sourceprint.commands.terminal import (
     EXIT_INCOMPLETE,
     PATH,
@@ -98,7 +98,7 @@ def match(
     audio = catalogue_audio(catalogue, lists, quiet=quiet)  # before anything is searched
     from fingerprint.streams import notes_on_unsearched
     from index.explain.explanation import Question
-    from index.search.match import options_of
+    from index.search.match import is_compiled, options_of
     from sourceprint.inputs import collect, other_files_text, present
     from sourceprint.scans.scan import scan_files
     from sourceprint.scans.scan_json import scan_result
@@ -122,6 +122,8 @@ def match(
             question=Question(against) if explain else None,
         )
         with progress(len(inputs.items), quiet) as tell, closing(scans):
+            if not is_compiled():
+                tell.note(COMPILING)
             for text in inputs.notes:
                 tell.note(text)
             for refusal in inputs.refusals:
@@ -234,6 +236,7 @@ def fingerprint(
     Example: sourceprint fingerprint music -o prints
     """
     use_one_thread()
+    from fingerprint.extract import is_compiled
     from index.search.match import STANDARD, THOROUGH
     from sourceprint.catalogue.precompute import BOTH, Description
     from sourceprint.inputs import collect, other_files_text
@@ -249,6 +252,8 @@ def fingerprint(
         progress(len(inputs), quiet) as tell,
         closing(description.run(inputs)) as outcomes,
     ):
+        if not is_compiled():
+            tell.note(COMPILING)
         if inputs.others:
             tell.note(other_files_text(inputs.others))
         for outcome in outcomes:

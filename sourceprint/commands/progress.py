@@ -20,7 +20,10 @@ import click
 from sourceprint.commands.terminal import complain, note
 from sourceprint.text.tables import counted
 
-__all__ = ["ItemOutcome", "Teller", "progress", "progress_line", "stop_on_signals"]
+__all__ = ["COMPILING", "ItemOutcome", "Teller", "progress", "progress_line", "stop_on_signals"]
+
+COMPILING = "compiling for this processor first, once: up to half a minute"
+"""Note where a command is the first to fingerprint or search on a machine."""
 
 PROGRESS_DELAY_SECONDS = 2
 LINE_SECONDS = 30.0  # between lines of progress where there is no terminal

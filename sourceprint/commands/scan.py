@@ -9,7 +9,7 @@ import click
 
 from sourceprint.commands.lists import ListOptions, list_options, reading_of
 from sourceprint.commands.named_files import INPUT
-from sourceprint.commands.progress import progress, stop_on_signals
+from sourceprint.commands.progress import COMPILING, progress, stop_on_signals
 from sourceprint.commands.terminal import (
     EXIT_FINDINGS,
     EXIT_INCOMPLETE,
@@ -203,6 +203,7 @@ def diff(before: Path, after: Path, tolerance: float, exit_code: bool, as_json: 
 
 def _scan_once(session: "Session", paths: tuple[str, ...], reading: "ListReading", out: Path, quiet: bool) -> None:
     """Scan the files that exist now."""
+    from index.search.match import is_compiled
     from sourceprint.scans.run_inputs import run_inputs
 
     inputs = run_inputs(paths, run=out, reading=reading)
@@ -218,6 +219,8 @@ def _scan_once(session: "Session", paths: tuple[str, ...], reading: "ListReading
             tell.note(text)
     n_copies = len(plan.copies) + sum(map(len, plan.followers.values()))
     with progress(len(plan.search) + n_copies, quiet, in_lines=True) as tell:
+        if plan.search and not is_compiled():
+            tell.note(COMPILING)
         for outcome in session.scan(plan):
             tell.outcome(outcome)
         late = inputs.late()
@@ -228,9 +231,12 @@ def _scan_once(session: "Session", paths: tuple[str, ...], reading: "ListReading
 
 def _follow(session: "Session", paths: tuple[Path, ...], settle: float, move_to: Path | None, quiet: bool) -> None:
     """Scan existing files, and new ones as they come."""
+    from index.search.match import is_compiled
     from sourceprint.scans.watch import follow
 
     with stop_on_signals() as stop, progress(None, quiet, in_lines=True) as tell:
+        if not is_compiled():
+            tell.note(COMPILING)
         told: Counter[str] = Counter()
         for text in _notes_on_start(session):
             tell.note(text)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +15,7 @@ from typing import Any
 import pytest
 from numba.core.caching import IndexDataCacheFile
 
-from fingerprint.kernel_cache import one_by_one, share_safely
+from fingerprint.kernel_cache import is_kept, one_by_one, share_safely
 
 Files: Any = IndexDataCacheFile
 
@@ -83,3 +86,16 @@ def test_a_module_is_used_for_the_first_time_by_one_after_the_other(
     assert most == [1, 1, 1, 1]
     with pytest.raises(ModuleNotFoundError, match="no_such_package"), one_by_one("no_such_package"):
         pass
+
+
+def test_a_kernel_is_kept_once_it_was_compiled(tmp_path: Path) -> None:
+    (tmp_path / "loops.py").write_text("from numba import njit\n\n@njit(cache=True)\ndef one(x):\n    return x + 1\n")
+    code = "from fingerprint.kernel_cache import is_kept; import loops; print(is_kept(loops.one), loops.one(1))"
+    for expected in ("False 2\n", "True 2\n"):
+        environment = {"PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path]), "NUMBA_CACHE_DIR": str(tmp_path)}
+        environment["NUMBA_DISABLE_JIT"] = "0"
+        done = subprocess.run(
+            [sys.executable, "-c", code], check=True, capture_output=True, text=True, env=os.environ | environment
+        )
+        assert done.stdout == expected
+    assert is_kept(lambda x: x)  # where nothing is compiled

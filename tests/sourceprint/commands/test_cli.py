@@ -666,6 +666,15 @@ def test_quiet_and_colour(shared: Path, tmp_path: Path) -> None:
     assert failed.stdout == ""
 
 
+def test_the_first_use_on_a_machine_says_that_it_compiles(
+    shared: Path, excerpt: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("index.search.match.is_compiled", lambda: False)
+    said = "Note: compiling for this processor first, once: up to half a minute\n"
+    assert run("match", excerpt, index=shared).stderr == said
+    assert run("match", excerpt, "--quiet", index=shared).stderr == ""
+
+
 def on_terminal(*args: str | Path, before: str = "", **variables: str) -> tuple[int, str]:
     """Run the command with a terminal for messages; return its exit code and the output on the terminal."""
     keeper, terminal = pty.openpty()
