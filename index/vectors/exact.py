@@ -19,7 +19,18 @@ from numpy.typing import NDArray
 
 from fingerprint.errors import ParameterError
 
-__all__ = ["EXACT_LIMIT", "SEED", "ExactVectors", "best_first", "check_vectors", "kmeans", "threads", "use_threads"]
+__all__ = [
+    "EXACT_LIMIT",
+    "SEED",
+    "ExactVectors",
+    "best_first",
+    "check_vectors",
+    "kmeans",
+    "nearest_centroid",
+    "search_lists",
+    "threads",
+    "use_threads",
+]
 
 faiss: Any = _faiss  # its type stubs describe the C++ methods, not the numpy ones that replace them
 faiss.cvar.distance_compute_blas_threshold = 2**31 - 1  # queries in one call from which on FAISS would use BLAS
@@ -177,6 +188,49 @@ def kmeans(vectors: NDArray[np.float32], n: int) -> NDArray[np.float32]:
         clustering.train(np.ascontiguousarray(vectors, dtype=np.float32), assigner)
     centroids: NDArray[np.float32] = faiss.vector_to_array(clustering.centroids).reshape(n, -1)
     return centroids.astype(np.float32)
+
+
+def search_lists(
+    index: Any, queries: NDArray[np.float32], k: int, lists: NDArray[np.int64], selector: Any = None
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Search an index of FAISS with inverted lists in those that are given for each query, -1 for none.
+
+    Parameters
+    ----------
+    index : faiss.IndexIVF
+        The index.
+    queries : ndarray [shape=(q, d), dtype=float32]
+        Contiguous.
+    k : int
+        Results per query.
+    lists : ndarray [shape=(q, nprobe), dtype=int64]
+        Contiguous.
+    selector : faiss.IDSelector, optional
+        Of the ids that may be found.
+
+    Returns
+    -------
+    ids : ndarray [shape=(q, k), dtype=int64]
+        As FAISS gives them, -1 where there are fewer.
+    values : ndarray [shape=(q, k), dtype=float32]
+        Distances or products, best first.
+    """
+    ids, values = np.empty((len(queries), k), dtype=np.int64), np.empty((len(queries), k), dtype=np.float32)
+    unused = np.zeros(lists.shape, dtype=np.float32)  # distances of the centroids
+    options = faiss.SearchParametersIVF(nprobe=lists.shape[1])
+    if selector is not None:
+        options.sel = selector
+    arrays = [faiss.swig_ptr(array) for array in (lists, unused, values, ids)]
+    index.search_preassigned_c(len(queries), faiss.swig_ptr(queries), k, *arrays, False, options)
+    return ids, values
+
+
+def nearest_centroid(vectors: NDArray[np.float32], centroids: NDArray[np.float32]) -> NDArray[np.int64]:
+    """Return the number of the centroid nearest to each vector [shape=(n,)]."""
+    assigner = faiss.IndexFlatL2(centroids.shape[1])
+    assigner.add(np.ascontiguousarray(centroids, dtype=np.float32))
+    found: NDArray[np.int64] = assigner.search(np.ascontiguousarray(vectors, dtype=np.float32), 1)[1][:, 0]
+    return found
 
 
 @contextmanager

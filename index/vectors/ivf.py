@@ -1,0 +1,333 @@
+"""Inverted lists searched by FAISS: the codes of a segment sorted by list, in blocks that FastScan reads.
+
+FAISS reads our memory maps as they are: nothing is copied, and processes share the pages. What it cannot do is done
+here: ties at the last place are broken by rank and row, and rows that a damaged file names but the segment lacks are
+passed over. A damaged code can only cost a neighbour, or bring one that alignment refuses: it reads landmarks that have
+checksums.
+
+FAISS facts that shaped this module: codes stand in blocks of 32, the last block of a list filled up; similarities from
+FastScan have a few thousand values, so ties are common, and the order of the scan decides which of them are kept;
+`OnDiskInvertedLists` takes the address of a list's rows from its capacity, unmaps its memory when it goes unless it has
+none, and would prefetch in 32 threads.
+"""
+
+import weakref
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from index.vectors.exact import faiss, search_lists
+from index.vectors.quantiser import BRANCHES, N_LEVELS, ROOTS, Quantiser
+
+__all__ = ["LIST_FILES", "CodeLists", "SegmentCodes", "sorted_codes"]
+
+LIST_FILES = ("list_numbers.npy", "list_sizes.npy", "list_rows.npy", "list_codes.npy")
+BLOCK = 32
+_SPARE = 2  # neighbours asked for beyond those wanted: a tie that ends among them is broken without another search
+_QUERY_BATCH = 4096
+_GATHER = 1 << 19
+_PLACES = np.array([0, 8, 1, 9, 2, 10, 3, 11, 4, 12, 5, 13, 6, 14, 7, 15])  # of codes in one half of a block
+
+Columns = dict[str, tuple[tuple[int, ...], type[np.generic], Iterator[NDArray[Any]]]]
+"""By file name: shape, type, and the array in consecutive parts."""
+
+
+def sorted_codes(cells: NDArray[np.int32], codes: NDArray[np.uint8], level: int) -> Columns:
+    """Sort the descriptors of a segment into lists, for the files `LIST_FILES`.
+
+    Parameters
+    ----------
+    cells : ndarray [shape=(n,), dtype=int32]
+        List of each row, at the deepest level.
+    codes : ndarray [shape=(n, code_bytes), dtype=uint8]
+        Code of each row.
+    level : int
+        At which the layer is searched.
+    """
+    order = np.argsort(cells, kind="stable").astype(np.int64)
+    numbers, sizes = (array.astype(np.uint32) for array in np.unique(cells, return_counts=True))
+    places, total = _places(_nodes(numbers, sizes, level))
+
+    def blocks() -> Iterator[NDArray[np.uint8]]:
+        for start in range(0, total, _GATHER):
+            part = np.zeros((min(_GATHER, total - start), codes.shape[1]), dtype=np.uint8)
+            here = slice(*np.searchsorted(places, [start, start + len(part)]).tolist())
+            part[places[here] - start] = codes[order[here]]
+            yield _in_blocks(part)
+
+    return {
+        "list_numbers.npy": (numbers.shape, np.uint32, iter([numbers])),
+        "list_sizes.npy": (sizes.shape, np.uint32, iter([sizes])),
+        "list_rows.npy": (order.shape, np.int64, iter([order])),
+        "list_codes.npy": ((total * codes.shape[1],), np.uint8, blocks()),
+    }
+
+
+@dataclass(frozen=True, eq=False)
+class SegmentCodes:
+    """The lists of one segment in one layer; arrays may be views of memory maps.
+
+    Attributes
+    ----------
+    quantiser : Quantiser
+        That of the layer.
+    level : int
+        At which the layer is searched.
+    numbers, sizes : ndarray [shape=(m,), dtype=uint32]
+        Lists of the deepest level that are not empty, ascending, and descriptors in each.
+    rows : ndarray [shape=(n,), dtype=int64]
+        Row in the segment of each code, in the order of the lists.
+    codes : ndarray [shape=(n_bytes,), dtype=uint8]
+        Blocks of 32 codes; those of a list of the level begin with a block.
+    """
+
+    quantiser: Quantiser
+    level: int
+    numbers: NDArray[np.uint32]
+    sizes: NDArray[np.uint32]
+    rows: NDArray[np.int64]
+    codes: NDArray[np.uint8]
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows."""
+        return int(self.rows.size)
+
+    def fault(self) -> str:
+        """Return why FAISS must not read these lists, or "": their numbers, sizes or bytes do not fit together."""
+        if self.numbers.size != self.sizes.size:
+            return f"names {self.numbers.size} lists and {self.sizes.size} sizes"
+        if (self.numbers[1:] <= self.numbers[:-1]).any() or self.numbers[-1:].max(initial=0) >= self.quantiser.n_lists:
+            return "names lists out of order or range"
+        if self.sizes.sum(dtype=np.int64) != self.n_rows:
+            return f"does not add up to {self.n_rows} landmarks"
+        n_bytes = int(_padded(self._nodes).sum()) * self.quantiser.code_bytes
+        return "" if self.codes.size == n_bytes else f"needs {n_bytes} bytes of codes, there are {self.codes.size}"
+
+    def by_row(self) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
+        """Return list and code of each row, as `Quantiser.encode` made them; zeros for a row that no list names."""
+        width = self.quantiser.code_bytes
+        cells = np.zeros(self.n_rows, dtype=np.int32)
+        codes = np.zeros((self.n_rows, width), dtype=np.uint8)
+        places, total = _places(self._nodes)
+        lists = np.repeat(self.numbers.astype(np.int32), self.sizes)
+        for start in range(0, total, _GATHER):
+            end = min(start + _GATHER, total)
+            here = slice(*np.searchsorted(places, [start, end]).tolist())
+            rows = self.rows[here]
+            known = (rows >= 0) & (rows < self.n_rows)
+            cells[rows[known]] = lists[here][known]
+            part = _out_of_blocks(self.codes[start * width : end * width], width)
+            codes[rows[known]] = part[places[here] - start][known]
+        return cells, codes
+
+    @cached_property
+    def _nodes(self) -> NDArray[np.int64]:
+        return _nodes(self.numbers, self.sizes, self.level)
+
+    @cached_property
+    def searched(self) -> Any:
+        """The index of FAISS that reads these arrays."""
+        quantiser, width = self.quantiser, self.quantiser.code_bytes
+        lists = faiss.OnDiskInvertedLists(self._nodes.size, width, "")
+        lists.prefetch_nthread = 0
+        where = np.empty((self._nodes.size, 3), dtype=np.uint64)  # size, capacity, offset
+        where[:, 0] = self._nodes
+        where[:, 2] = _starts(_padded(self._nodes)) * width
+        codes_at, rows_at = (np.uint64(array.ctypes.data) for array in (self.codes, self.rows))
+        with np.errstate(over="ignore"):  # addresses wrap
+            apart = rows_at + _starts(self._nodes).astype(np.uint64) * np.uint64(8) - codes_at - where[:, 2]
+        where[:, 1] = apart // np.uint64(width)
+        faiss.memcpy(lists.lists.data(), faiss.swig_ptr(where.view(np.uint8)), where.nbytes)
+        lists.ptr, lists.totsize = faiss.swig_ptr(self.codes), self.codes.size
+        nobody = faiss.IndexFlatL2(quantiser.dimension)  # lists are looked for by the quantiser
+        made = faiss.IndexIVFPQFastScan(
+            nobody, quantiser.dimension, self._nodes.size, len(quantiser.codebooks), 4, faiss.METRIC_INNER_PRODUCT
+        )
+        made.pq = quantiser.product
+        made.is_trained = True
+        made.replace_invlists(lists, False)
+        made.ntotal = self.n_rows
+        weakref.finalize(made, _forget, lists)
+        return made
+
+
+class CodeLists:
+    """Search through the lists of all segments of a layer.
+
+    Parameters
+    ----------
+    quantiser : Quantiser
+        Of all segments.
+    level : int
+        At which the layer is searched.
+    segments : sequence of SegmentCodes
+        In row order, none with a fault.
+    first_rows : sequence of int
+        Row number of the first row of each segment.
+    bounds : ndarray [shape=(n_stored + 1,), dtype=int64]
+        First row of each recording of the layer, removed ones included.
+    ranks : ndarray [shape=(n_stored,), dtype=int64]
+        Place of each recording among equally similar ones.
+    """
+
+    def __init__(
+        self,
+        quantiser: Quantiser,
+        level: int,
+        segments: Sequence[SegmentCodes],
+        first_rows: Sequence[int],
+        bounds: NDArray[np.int64],
+        ranks: NDArray[np.int64],
+    ) -> None:
+        self._quantiser = quantiser
+        self._level = level
+        self._segments = list(zip(segments, first_rows, strict=True))
+        self._bounds = bounds
+        self._ranks = ranks
+        self._kept: tuple[NDArray[np.bool_], list[NDArray[np.uint8] | None]] | None = None
+
+    def search(
+        self, queries: NDArray[np.float32], k: int, *, nprobe: int, usable: NDArray[np.bool_]
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Return the `k` rows found most similar to each query and their estimated cosines, best first.
+
+        Equal ones come by rank of the recording, then by row.
+
+        Parameters
+        ----------
+        queries : ndarray [shape=(q, d), dtype=float32]
+            Unit vectors.
+        k : int
+            Neighbours per query.
+        nprobe : int
+            Lists visited per query; more finds more and takes longer.
+        usable : ndarray [shape=(n_stored,), dtype=bool]
+            Recordings that may be found.
+
+        Returns
+        -------
+        rows : ndarray [shape=(q, k), dtype=int64]
+            -1 where fewer than `k` were found.
+        similarity : ndarray [shape=(q, k), dtype=float32]
+            -inf where the row is -1.
+        """
+        rows = np.full((len(queries), k), -1, dtype=np.int64)
+        similarity = np.full((len(queries), k), -np.inf, dtype=np.float32)
+        selected = self._selected(usable)
+        for start in range(0, len(queries), _QUERY_BATCH):
+            part = slice(start, start + _QUERY_BATCH)
+            batch = np.ascontiguousarray(queries[part], dtype=np.float32)
+            lists = self._quantiser.nearest(batch, nprobe, self._level)
+            found = [self._found(number, batch, lists, k, bits) for number, bits in enumerate(selected)]
+            if found:
+                all_rows, values = (np.concatenate(side, axis=1) for side in zip(*found, strict=True))
+                rows[part], similarity[part] = self._best(all_rows, values, k)
+        return rows, np.minimum(similarity / np.float32(self._quantiser.scale), np.float32(1.0))
+
+    def _found(
+        self,
+        number: int,
+        queries: NDArray[np.float32],
+        lists: NDArray[np.int64],
+        k: int,
+        bits: NDArray[np.uint8] | None,
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Return the best `k` rows of one segment, ties broken."""
+        codes, first_row = self._segments[number]
+        width = k + _SPARE
+        rows, values = _scanned(codes, queries, lists, width, bits)
+        tied = np.flatnonzero((rows[:, -1] >= 0) & (values[:, -1] == values[:, k - 1]))
+        rows, values = self._best(np.where(rows < 0, rows, rows + first_row), values, k)
+        while tied.size:  # until the last place is told apart from those behind it
+            width *= 8
+            some, their_values = _scanned(codes, queries[tied], lists[tied], width, bits)
+            settled = (some[:, -1] < 0) | (their_values[:, -1] < their_values[:, k - 1])
+            some = np.where(some < 0, some, some + first_row)
+            rows[tied[settled]], values[tied[settled]] = self._best(some[settled], their_values[settled], k)
+            tied = tied[~settled]
+        return rows, values
+
+    def _best(
+        self, rows: NDArray[np.int64], values: NDArray[np.float32], k: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Sort each line by falling value, then rank of the recording, then row; keep `k`."""
+        recordings = np.searchsorted(self._bounds[:-1], rows, side="right") - 1
+        order = np.lexsort((rows, self._ranks[recordings], -values), axis=1)[:, :k]
+        return np.take_along_axis(rows, order, axis=1), np.take_along_axis(values, order, axis=1)
+
+    def _selected(self, usable: NDArray[np.bool_]) -> list[NDArray[np.uint8] | None]:
+        """Return a bit per row of each segment, those that may be found; None for all."""
+        kept = self._kept  # of the last search: a scan asks for the same recordings again and again
+        if kept is None or not np.array_equal(usable, kept[0]):
+            kept = (usable.copy(), [self._bits_of(codes, first, usable) for codes, first in self._segments])
+            self._kept = kept
+        return kept[1]
+
+    def _bits_of(self, codes: SegmentCodes, first_row: int, usable: NDArray[np.bool_]) -> NDArray[np.uint8] | None:
+        bounds = np.clip(self._bounds - first_row, 0, codes.n_rows)
+        counts = np.diff(bounds)
+        if usable[counts > 0].all():
+            return None
+        return np.packbits(np.repeat(usable, counts), bitorder="little")
+
+
+def _scanned(
+    codes: SegmentCodes,
+    queries: NDArray[np.float32],
+    lists: NDArray[np.int64],
+    width: int,
+    bits: NDArray[np.uint8] | None,
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Return rows and values of the codes found most similar; -1 and -inf where there are fewer."""
+    selector = None if bits is None else faiss.IDSelectorBitmap(bits.size, faiss.swig_ptr(bits))
+    rows, values = search_lists(codes.searched, queries, width, lists, selector)
+    known = (rows >= 0) & (rows < codes.n_rows)  # a damaged file may name any row
+    return np.where(known, rows, -1), np.where(known, values, np.float32(-np.inf))
+
+
+def _nodes(numbers: NDArray[np.uint32], sizes: NDArray[np.uint32], level: int) -> NDArray[np.int64]:
+    """Return the descriptors of every node of a level [shape=(n_nodes,)], those of its descendants together."""
+    n = ROOTS * BRANCHES**level
+    counts = np.bincount(numbers // np.uint32(BRANCHES ** (N_LEVELS - 1 - level)), weights=sizes, minlength=n)
+    return counts.astype(np.int64)
+
+
+def _padded(sizes: NDArray[np.int64]) -> NDArray[np.int64]:
+    return -(-sizes // BLOCK) * BLOCK
+
+
+def _starts(sizes: NDArray[np.int64]) -> NDArray[np.int64]:
+    return np.cumsum(sizes) - sizes
+
+
+def _places(sizes: NDArray[np.int64]) -> tuple[NDArray[np.int64], int]:
+    """Return where the codes of each list stand among the padded ones, and the number of these."""
+    padded = _padded(sizes)
+    shift = _starts(padded) - _starts(sizes)
+    return np.arange(int(sizes.sum())) + np.repeat(shift, sizes), int(padded.sum())
+
+
+def _in_blocks(codes: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return codes [shape=(32 m, code_bytes)] as FastScan reads them: half bytes interleaved."""
+    columns = codes.reshape(-1, BLOCK, codes.shape[1]).transpose(0, 2, 1)
+    halves = [part[..., _PLACES] | part[..., _PLACES + 16] << 4 for part in (columns & 15, columns >> 4)]
+    return np.concatenate(halves, axis=2).reshape(-1)
+
+
+def _out_of_blocks(blocks: NDArray[np.uint8], code_bytes: int) -> NDArray[np.uint8]:
+    """Return the codes of blocks: the inverse of `_in_blocks`."""
+    halves = blocks.reshape(-1, code_bytes, 2, 16)
+    columns = np.zeros((len(halves), code_bytes, BLOCK), dtype=np.uint8)
+    for number in range(2):
+        columns[..., _PLACES] |= (halves[:, :, number] & 15) << 4 * number
+        columns[..., _PLACES + 16] |= halves[:, :, number] >> 4 << 4 * number
+    return columns.transpose(0, 2, 1).reshape(-1, code_bytes)
+
+
+def _forget(lists: Any) -> None:
+    lists.ptr = None  # the memory belongs to the arrays
