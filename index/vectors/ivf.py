@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from index.vectors.exact import faiss, search_lists
 from index.vectors.quantiser import BRANCHES, N_LEVELS, ROOTS, Quantiser
 
-__all__ = ["LIST_FILES", "CodeLists", "SegmentCodes", "sorted_codes"]
+__all__ = ["LIST_FILES", "CodeLists", "Column", "SegmentCodes", "sorted_codes"]
 
 LIST_FILES = ("list_numbers.npy", "list_sizes.npy", "list_rows.npy", "list_codes.npy")
 BLOCK = 32
@@ -32,11 +32,11 @@ _QUERY_BATCH = 4096
 _GATHER = 1 << 19
 _PLACES = np.array([0, 8, 1, 9, 2, 10, 3, 11, 4, 12, 5, 13, 6, 14, 7, 15])  # of codes in one half of a block
 
-Columns = dict[str, tuple[tuple[int, ...], type[np.generic], Iterator[NDArray[Any]]]]
-"""By file name: shape, type, and the array in consecutive parts."""
+Column = tuple[tuple[int, ...], type[np.generic], Iterator[NDArray[Any]]]
+"""Shape, type, and the array in consecutive parts."""
 
 
-def sorted_codes(cells: NDArray[np.int32], codes: NDArray[np.uint8], level: int) -> Columns:
+def sorted_codes(cells: NDArray[np.int32], codes: NDArray[np.uint8], level: int) -> dict[str, Column]:
     """Sort the descriptors of a segment into lists, for the files `LIST_FILES`.
 
     Parameters
@@ -186,7 +186,7 @@ class CodeLists:
     ) -> None:
         self._quantiser = quantiser
         self._level = level
-        self._segments = list(zip(segments, first_rows, strict=True))
+        self._segments = [(codes, row) for codes, row in zip(segments, first_rows, strict=True) if codes.n_rows]
         self._bounds = bounds
         self._ranks = ranks
         self._kept: tuple[NDArray[np.bool_], list[NDArray[np.uint8] | None]] | None = None
