@@ -12,7 +12,7 @@ from typing import Literal
 
 from fingerprint.params import Params
 from index.search.match import STANDARD, THOROUGH
-from index.vectors.lists import NPROBE
+from index.vectors.ivf import NPROBE
 
 __all__ = ["DEFAULT", "LIMITS", "TRAINED", "Changes", "Variant", "variants"]
 

@@ -3,8 +3,8 @@
     python -m benchmarks.durability              about 300 kills, thousands of faults, minutes
     python -m benchmarks.durability --quick      a dozen kills, every so many faults
 
-Needs no music: the indexes are small and of noise (`benchmarks.durability_index`), with limits so low that trees are
-trained and segments joined all the time. Killing, faults and damage have a module each.
+Needs no music: the indexes are small and of noise (`benchmarks.durability_index`), with limits so low that lists are
+written and segments joined all the time. Killing, faults and damage have a module each.
 """
 
 from __future__ import annotations

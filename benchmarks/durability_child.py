@@ -41,8 +41,10 @@ def phase_of(operation: Operation) -> str:
         return "clean"
     if operation.kind == "rename" or operation.path == ".":
         return "switch"
-    first = Path(operation.path).parts[0]
-    return {"segments": "segment", "trees": "tree"}.get(first, "manifest")
+    path = Path(operation.path)
+    if path.parts[0] == "segments":
+        return "lists" if path.name.startswith("list_") else "segment"
+    return "manifest"
 
 
 class _Telling(FileLayer):

@@ -265,7 +265,7 @@ def _files(folder: Path) -> set[str]:
     empty = {
         path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_dir() and not any(path.iterdir())
     }
-    return (found - {"lock"}) | (empty - {"segments", "trees"})
+    return (found - {"lock"}) | (empty - {"segments"})
 
 
 def _listed(contents: Contents) -> str:

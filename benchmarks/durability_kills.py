@@ -29,7 +29,7 @@ __all__ = ["Chain", "run_chain"]
 CHANGES: Final = 24  # of each process
 _ROOT: Final = Path(__file__).resolve().parent.parent
 _PATIENCE_SECONDS: Final = 120.0
-_CODEC_OPERATIONS: Final = 10  # on the disk, for each tree, at least
+_LIST_OPERATIONS: Final = 10  # on the disk, for the lists of a segment, at least
 _NOWHERE: Final = ("none", 0)
 _RUNS_PER_KILL: Final = 4  # a process that was done before its time is no kill
 
@@ -103,9 +103,9 @@ def run_chain(chain: Chain) -> dict[str, Any]:
 
 
 def _aim(folder: Path, operations: Counter[str], chance: random.Random) -> tuple[str, int]:
-    """Return a phase, and a number of an operation in it; the tree while there is none, as that may come only once."""
+    """Return a phase, and a number of an operation in it; the lists while there are none."""
     if Index.open(folder).snapshot().layer(LAYER).kind == "exact":
-        return "tree", chance.randint(1, _CODEC_OPERATIONS)
+        return "lists", chance.randint(1, _LIST_OPERATIONS)
     phase = chance.choice(sorted(operations)) if operations else "segment"
     return phase, chance.randint(1, max(1, operations[phase]))
 

@@ -13,7 +13,7 @@ __all__ = ["figures", "pictures", "tables"]
 
 PHASES: Final = {
     "segment": "writing a segment",
-    "tree": "writing a tree",
+    "lists": "writing the lists of a segment",
     "manifest": "writing the new manifest",
     "switch": "renaming it over the old one",
     "clean": "deleting files it no longer names",

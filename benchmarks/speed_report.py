@@ -241,13 +241,13 @@ def _index_table(report: Report) -> Table:
         for part, size in _sizes(index)
     ]
     rows.append(("together", f"{index['bytes_per_hour'] / 1e3:.0f}", "100"))
-    shared = _PARTS["codecs" if "codecs" in index["bytes"] else "trees"]  # reports on format version 1 have codecs
+    shared = next((_PARTS[part] for part in ("codecs", "trees") if part in index["bytes"]), "")  # of earlier formats
     return Table(
         "Index, kB per hour of catalogue",
         ("part", "kB/h", "%"),
         rows,
-        f"{index['kind']}, {index['landmarks']} landmarks of {index['recordings']} recordings, {index['hours']:.1f} h. "
-        f"{shared.capitalize()} are shared by all: per hour, they shrink as a catalogue grows.",
+        f"{index['kind']}, {index['landmarks']} landmarks of {index['recordings']} recordings, {index['hours']:.1f} h."
+        + (f" {shared.capitalize()} are shared by all: per hour, they shrink as a catalogue grows." if shared else ""),
     )
 
 

@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 __all__ = [
     "Confirmed",
     "Grown",
-    "assign",
     "best_run",
     "bit_planes",
     "box_smooth",
@@ -37,7 +36,6 @@ __all__ = [
     "sample_patches",
     "scan",
     "sign_vectors",
-    "split_nodes",
     "states_total",
     "support",
     "trim",
@@ -451,17 +449,6 @@ def nearness(vector: Floats, centroids: Floats) -> NDArray[np.float64]:
     return np.where(c.any(axis=1), c @ vector.astype(np.float64) - 0.5 * (c**2).sum(axis=1), -np.inf)
 
 
-def assign(vectors: Floats, levels: list[Floats], level: int, branches: int) -> list[int]:
-    """The nearest root, its nearest child, and so on down to `level`; the first of equals."""
-    out = []
-    for vector in vectors:
-        node = int(np.argmax(nearness(vector, levels[0])))
-        for deeper in levels[1 : level + 1]:
-            node = branches * node + int(np.argmax(nearness(vector, deeper[branches * node : branches * (node + 1)])))
-        out.append(node)
-    return out
-
-
 def descend(query: Floats, levels: list[Floats], branches: int, beam: int) -> list[list[int]]:
     """At each level the `beam` nodes nearest to the query among the children of those kept above, nearest first."""
     out: list[list[int]] = []
@@ -510,27 +497,3 @@ def scan(
             found += [(int(bits[i] @ row), first_row + i) for i in members[number] if usable_rows[first_row + i]]
         out.append(sorted(found, key=lambda pair: (-pair[0], int(rank_of_row[pair[1]]), pair[1]))[:k])
     return out
-
-
-def split_nodes(
-    vectors: Floats, bounds: Integers, rounds: int, branches: int
-) -> tuple[list[int], NDArray[np.float64], NDArray[np.bool_]]:
-    """Lloyd's k-means on the members of each node, from some spread over them: members' children, centroids, alive."""
-    n_nodes, d = len(bounds) - 1, vectors.shape[1]
-    children: list[int] = []
-    centroids, alive = np.zeros((n_nodes * branches, d)), np.zeros(n_nodes * branches, dtype=np.bool_)
-    for node in range(n_nodes):
-        own = vectors[bounds[node] : bounds[node + 1]].astype(np.float64)
-        seeds = [own[c * len(own) // min(len(own), branches)] for c in range(min(len(own), branches))]
-        mine: list[Any] = [*seeds, *[None] * (branches - len(seeds))]
-        for turn in range(rounds + 1):
-            values = [[-np.inf if c is None else v @ c - 0.5 * c @ c for c in mine] for v in own]
-            chosen = np.array([int(np.argmax(row)) for row in values], dtype=np.int64)
-            if turn < rounds:
-                mine = [own[chosen == c].mean(axis=0) if (chosen == c).any() else None for c in range(branches)]
-        children += chosen.tolist()
-        for c, centroid in enumerate(mine):
-            if centroid is not None:
-                alive[node * branches + c] = True
-                centroids[node * branches + c] = centroid
-    return children, centroids, alive

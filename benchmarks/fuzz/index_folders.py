@@ -45,7 +45,6 @@ from index.storage.layers import recording_landmarks
 from index.storage.manifest import layer_specs, read_manifest, write_manifest
 from index.storage.recordings import Recording, line_check, text_key
 from index.storage.segment import rows_check
-from index.vectors.lists import list_checks
 from sourceprint.blind.blind_export import export_blind
 from sourceprint.blind.blind_import import check_grant, import_blind
 from sourceprint.blind.grants import Terms, parse_grant
@@ -265,9 +264,6 @@ def sign(folder: Path) -> None:
                 with contextlib.suppress(Exception):
                     _check_columns(place / layer)
             _enter(segment["files"], place)
-        for layer in body["layers"].values():
-            if layer["tree"]:
-                _enter(layer["tree"]["files"], folder / "trees" / layer["tree"]["name"])
         for side in ("hubs", "amendments"):
             if body[side]:
                 body[side]["file"] = asdict(hash_file(folder / body[side]["name"]))
@@ -287,8 +283,6 @@ def _check_columns(place: Path) -> None:
     bounds = columns["bounds"].tolist()
     checks = [rows_check(one[a:b] for one in order) for a, b in itertools.pairwise(bounds)]
     made = {"checks": np.array(checks, dtype=np.uint64)}
-    if "list_sizes" in columns:
-        made["list_checks"] = list_checks(columns["list_sizes"], columns["list_codes"], columns["list_rows"])
     for name, array in made.items():
         (place / f"{name}.npy").unlink()
         write_array(place / f"{name}.npy", [array], shape=array.shape, dtype=array.dtype)

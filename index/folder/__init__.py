@@ -4,7 +4,7 @@ In reading order:
 
 index          the door: create, open, snapshot, writer
 writer         recordings added, replaced, amended and removed, in commits
-compaction     when segments are joined and trees trained
+compaction     when segments are joined and layers compressed
 hub_scores     which recordings are near everything
 verification   every file against its checksum and the rules; salvage: the sound part of a damaged segment
 repair         a commit without the damaged parts

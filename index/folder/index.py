@@ -30,7 +30,7 @@ from index.storage.durable import make_parts, refusals
 from index.storage.layer_snapshot import LayerSnapshot
 from index.storage.layers import LayerLandmarks
 from index.storage.locks import CommitToken, WriterLock, leased, leased_manifest
-from index.storage.manifest import FORMAT_VERSION, LEFTOVERS, LayerEntry, LayerSpec, Manifest, write_manifest
+from index.storage.manifest import LEFTOVERS, MANIFEST_NAME, LayerEntry, LayerSpec, Manifest, write_manifest
 from index.storage.recordings import Recording
 from index.storage.snapshot import Snapshot
 from index.vectors.exact import EXACT_LIMIT
@@ -211,6 +211,7 @@ class Index:
         on_commit: Callable[[tuple[str, ...]], None] | None = None,
         commit_landmarks: int = COMMIT_LANDMARKS,
         exact_limit: int = EXACT_LIMIT,
+        converting: bool = False,
     ) -> Writer:
         """Return a writer, to be used as a context manager: leaving it commits, leaving it by an exception does not.
 
@@ -222,13 +223,23 @@ class Index:
             Adding commits by itself whenever this many landmarks wait; more is faster, and loses more when killed.
         exact_limit : int
             Landmarks of a layer beyond which it is compressed.
+        converting : bool
+            Whether `Writer.compact` may make an index of format 2 one of the present format.
 
         Raises
         ------
         IndexLockedError
             On entering, if another process is writing.
+        IndexFormatError
+            On entering, if the index is of format 2 and not to be converted, or cannot be.
         """
-        return Writer(self._snapshot, on_commit=on_commit, commit_landmarks=commit_landmarks, exact_limit=exact_limit)
+        return Writer(
+            self._snapshot,
+            on_commit=on_commit,
+            commit_landmarks=commit_landmarks,
+            exact_limit=exact_limit,
+            converting=converting,
+        )
 
     def verify(self, *, progress: Callable[[int], None] | None = None) -> list[DamagedFile]:
         """Compare every file with its checksum; see `index.folder.verification.verify_index`."""
@@ -248,7 +259,7 @@ class Index:
             `path`, `format_version`, `generation`, `digest`, `recordings`, `removed`, `segments`, `hours`, `tags`
             (recordings by tag), `excluded` (`recordings` that have excluded ranges, and `seconds` of them), `bytes` (by
             part, and `total`), `bytes_per_hour` (None without audio), `layers`: per name `digest`, `dimension`,
-            `kind` ("exact" or "compressed"), `landmarks`, `lists` and `trained_at` (None while exact); `hubs`: those
+            `kind` ("exact" or "compressed"), `landmarks`, `lists` and `quantiser` (None while exact); `hubs`: those
             with the highest score first, `id`, `score`, `bound`, `neighbours`, `sample` (as `index.storage.hubs.Hub`).
         """
         snapshot = self.snapshot()
@@ -262,10 +273,10 @@ class Index:
                 elif part.startswith("list_"):
                     part = "lists"
                 sizes[part] = sizes.get(part, 0) + entry.size
-        trees = [layer.tree for layer in manifest.layers.values() if layer.tree is not None]
-        sizes["trees"] = sum(entry.size for tree in trees for entry in tree.files.values())
+        if trees := [layer.tree for layer in manifest.layers.values() if layer.tree is not None]:
+            sizes["trees"] = sum(entry.size for tree in trees for entry in tree.files.values())
         sizes["hubs"] = 0 if manifest.hubs is None else manifest.hubs.file.size
-        sizes["manifest"] = len(manifest.to_bytes())
+        sizes["manifest"] = (self.path / MANIFEST_NAME).stat().st_size
         if manifest.amendments is not None:
             sizes["amendments"] = manifest.amendments.file.size
         tags = Counter(chain.from_iterable(snapshot.recordings.tags))
@@ -276,18 +287,17 @@ class Index:
         layers = {}
         for name, layer in manifest.layers.items():
             view = snapshot.layer(name)
-            tree = snapshot.trees.get(name)
             layers[name] = {
                 "digest": layer.digest,
                 "dimension": layer.dimension,
                 "kind": view.kind,
                 "landmarks": view.n_landmarks,
-                "lists": None if tree is None else tree.n_lists(tree.n_levels - 1),
-                "trained_at": None if layer.tree is None else layer.tree.trained_at,
+                "lists": view.n_lists,
+                "quantiser": None if layer.quantiser is None else layer.quantiser.digest,
             }
         return {
             "path": str(self.path),
-            "format_version": FORMAT_VERSION,
+            "format_version": manifest.format_version,
             "generation": manifest.generation,
             "digest": snapshot.digest,
             "recordings": len(snapshot.recordings),

@@ -1,27 +1,25 @@
 """Repair: a new commit without damaged data, which keeps everything proven sound.
 
-Segments with damage are written anew from the parts that `index.folder.verification` could keep, and layers whose tree
-is lost get a new one, trained on the codes that are left. New files are opened before the manifest names them; until
-then the old state is in place, even if the process is killed.
+Segments with damage are written anew from the parts that `index.folder.verification` could keep. New files are opened
+before the manifest names them; until then the old state is in place, even if the process is killed. An index of format
+2 becomes one of the present format where that can be.
 """
 
 import shutil
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 
 import msgspec
-import numpy as np
 
 from fingerprint.digests import pretty_json
 from fingerprint.errors import IndexDamagedError, SourceprintError
-from index.folder.compaction import sample
 from index.folder.salvage import parsed
 from index.folder.verification import DamagedFile, Findings, SegmentFindings, examine
 from index.storage.amendments import amendments_path, of_live, write_amendments
 from index.storage.durable import make_parts
 from index.storage.locks import WriterLock, sweep
 from index.storage.manifest import (
+    FORMAT_VERSION,
     MANIFEST_NAME,
     Manifest,
     SegmentEntry,
@@ -30,12 +28,12 @@ from index.storage.manifest import (
     read_manifest,
     read_manifest_bytes,
     refuse_blind,
+    refuse_old,
     write_manifest,
 )
 from index.storage.recordings import Recording
-from index.storage.segment_writer import MergeSource, merge_segments, write_tree
+from index.storage.segment_writer import MergeSource, merge_segments
 from index.storage.snapshot import Snapshot
-from index.vectors.tree import ROOTS, Tree, levels_for
 
 __all__ = ["readable_recordings", "repair_index"]
 
@@ -50,7 +48,9 @@ def repair_index(folder: Path) -> list[DamagedFile]:
     ------
     IndexLockedError
         If another process is writing.
-    IndexMissingError, IndexFormatError, IndexDamagedError
+    IndexFormatError
+        If the index is one of format 2 whose layers are compressed: that is never written to.
+    IndexMissingError, IndexDamagedError
         As `read_manifest`: without a sound manifest there is nothing to go by. One that says the right things in
         another layout is written as it should be.
     GrantError
@@ -64,10 +64,13 @@ def repair_index(folder: Path) -> list[DamagedFile]:
         data = read_manifest_bytes(folder)
         manifest = _parsed(data, folder)
         found = examine(folder, manifest)
-        if manifest.to_bytes() != data:
+        if found.problems and not all(layer.is_exact for layer in manifest.layers.values()):
+            refuse_old(folder, manifest, action="repaired")
+        as_written = pretty_json(msgspec.json.decode(data))
+        if as_written != data:
             what = "is not as it was written"
             found.problems.insert(0, DamagedFile(folder / MANIFEST_NAME, what, MANIFEST_NAME, (), 0))
-            publish_manifest(folder, manifest.to_bytes())
+            publish_manifest(folder, as_written)
         if any(problem.part != MANIFEST_NAME for problem in found.problems):
             made: list[Path] = []
             try:
@@ -110,27 +113,16 @@ def _parsed(data: bytes, folder: Path) -> Manifest:
 
 def _repaired(folder: Path, manifest: Manifest, found: Findings, made: list[Path]) -> Manifest:
     """Write the new parts, list them in `made`, and return the manifest that names them."""
-    number = manifest.next_name
-    layers, trees = dict(manifest.layers), dict(found.trees)
+    number, layers = manifest.next_name, manifest.layers
     sources = [_source(segment, found) for segment in found.segments]
     make_parts(folder)
-    for name, layer in manifest.layers.items():
-        if layer.tree is not None and name not in trees:
-            layers[name] = replace(layer, tree=None)
-            present = [source for source in sources if source is not None]
-            if n := sum(int(source.counts(name).sum()) for source in present):
-                trees[name] = _tree(present, name, n)
-                path = _noted(folder / "trees" / f"{name}-{number:06d}", made)
-                layers[name] = replace(layer, tree=write_tree(path, trees[name], n))
-                number += 1
     entries: list[SegmentEntry] = []
     for segment, source in zip(found.segments, sources, strict=True):
-        is_whole = not segment.faults and not segment.lost.any()
-        if is_whole and all(layers[name] == manifest.layers[name] for name in segment.entry.landmarks):
+        if not segment.faults and not segment.lost.any():
             entries.append(segment.entry)
         elif source is not None and source.alive.any():
             path = _noted(folder / "segments" / f"{number:06d}", made)
-            entries.append(merge_segments(path, [source], layers, trees))
+            entries.append(merge_segments(path, [source], layers))
             number += 1
     amendments = manifest.amendments
     live = of_live(found.amendments, entries)
@@ -139,7 +131,7 @@ def _repaired(folder: Path, manifest: Manifest, found: Findings, made: list[Path
     elif live != found.amendments:
         amendments = write_amendments(_noted(amendments_path(folder, number), made), live)
         number += 1
-    changes = {"layers": layers, "segments": tuple(entries), "hubs": None, "amendments": amendments}
+    changes = {"segments": tuple(entries), "hubs": None, "amendments": amendments, "format_version": FORMAT_VERSION}
     return manifest.successor(next_name=number, **changes)
 
 
@@ -149,12 +141,6 @@ def _source(segment: SegmentFindings, found: Findings) -> MergeSource | None:
     alive = ~segment.lost
     alive[list(segment.entry.removed)] = False
     return MergeSource(segment.segment, alive, found.amendments.get(segment.entry.name, {}))
-
-
-def _tree(sources: list[MergeSource], name: str, n: int) -> Tree:
-    n_levels = levels_for(n)
-    codes = sample(sources, name, n_levels)
-    return Tree.train(np.resize(codes, (max(len(codes), ROOTS), codes.shape[1])), n_levels=n_levels)
 
 
 def _noted(path: Path, made: list[Path]) -> Path:

@@ -1,8 +1,9 @@
 """Keep every recording of a damaged segment that the remaining files prove.
 
 A damaged file costs as little as it can. Offsets, keys, excluded ranges, bounds and checksums follow from the lines
-and the rows; lists from the signs of the descriptors. A line is proven by its checksum in `keys`, the rows of a
-recording by theirs in `checks`, and a whole file by its SHA-256 in the manifest. Everything else is lost.
+and the rows. Lists stay if their files are sound; else they are made of the signs of the descriptors. A line is proven
+by its checksum in `keys`, the rows of a recording by theirs in `checks`, and a whole file by its SHA-256 in the
+manifest. Everything else is lost.
 """
 
 from collections.abc import Mapping, Set
@@ -17,12 +18,12 @@ from numpy.typing import NDArray
 from fingerprint.digests import FileEntry
 from fingerprint.errors import IndexDamagedError
 from index.storage.amendments import ranges_array
-from index.storage.layers import PreparedLayer, prepare
+from index.storage.layers import PreparedLayer, prepare, signs_as_vectors
 from index.storage.manifest import LayerEntry, SegmentEntry
 from index.storage.recordings import Recording, TablePart, line_check, recording_from_json, rows_from_json, text_key
-from index.storage.segment import Segment, SegmentLayer, rows_check
+from index.storage.segment import Segment, SegmentLayer, files_of, open_lists, rows_check
 from index.storage.segment_rules import ascends, map_array
-from index.vectors.signs import vectors_of_signs
+from index.vectors.ivf import LIST_FILES
 
 __all__ = ["parsed", "salvaged"]
 
@@ -30,7 +31,7 @@ _MOST_HEADER = 1024  # bytes before the numbers of a file
 
 
 def salvaged(folder: Path, entry: SegmentEntry, layers: Mapping[str, LayerEntry], bad: Set[str]) -> Segment | None:
-    """Return a segment with everything made anew that follows from its sound files; lists are left out.
+    """Return a segment with everything made anew that follows from its sound files; damaged lists are left out.
 
     Parameters
     ----------
@@ -57,7 +58,8 @@ def salvaged(folder: Path, entry: SegmentEntry, layers: Mapping[str, LayerEntry]
         return None
     exclusions = ranges_array({at: one.excluded for at, one in enumerate(recordings) if one is not None})
     segment = Segment(folder, entry.name, table, np.empty((0, 32), np.uint8), exclusions, opened)
-    if "contents.npy" not in bad:
+    are_whole = all(one.lists is not None or layers[name].is_exact for name, one in opened.items())
+    if "contents.npy" not in bad and are_whole:
         return replace(segment, contents=map_array(folder / "contents.npy", np.uint8, (len(recordings), 32)))
     return replace(segment, contents=_contents(segment, recordings, layers))
 
@@ -123,7 +125,10 @@ def _layer(
         spans = pairwise(bounds.tolist())
         checks = np.array([rows_check(one[a:b] for one in columns.values()) for a, b in spans], dtype=np.uint64)
     checked = np.zeros(n, dtype=np.bool_)
-    return SegmentLayer(folder / name, bounds, columns, checks, checked, None, table)
+    lists = None
+    if layer.quantiser is not None and not bad & {f"{name}/{file}" for file in LIST_FILES}:
+        lists = open_lists(folder / name, n_rows, layer.quantiser.level)
+    return SegmentLayer(folder / name, bounds, columns, checks, checked, lists, table, files_of(name, files))
 
 
 def _column(path: Path, size: int, dtype: Any, shape: tuple[int, ...]) -> NDArray[Any]:
@@ -143,15 +148,17 @@ def _column(path: Path, size: int, dtype: Any, shape: tuple[int, ...]) -> NDArra
 def _contents(
     segment: Segment, recordings: list[Recording | None], layers: Mapping[str, LayerEntry]
 ) -> NDArray[np.uint8]:
-    """Return the digests of the added content; in a compressed layer by signs, as the descriptors are gone."""
+    """Return the digests of the added content; in a compressed layer by signs, as the descriptors are gone.
+
+    So the digest of the index is another, as it must be where lists are made of signs: they find other neighbours.
+    """
     contents = np.zeros((len(recordings), 32), dtype=np.uint8)
     for position, recording in enumerate(recordings):
         rows = {}
         for name, layer in segment.layers.items():
             columns = layer.rows_of(position)
             if columns["times"].size:
-                signs = vectors_of_signs(columns["codes"]).astype(np.float16)
-                rows[name] = PreparedLayer({"vectors": signs, **columns})
+                rows[name] = PreparedLayer({**signs_as_vectors(columns["codes"], layers[name]), **columns})
         try:
             if recording is not None:
                 contents[position] = np.frombuffer(prepare(recording, rows, layers).content, dtype=np.uint8)

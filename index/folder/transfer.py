@@ -254,9 +254,8 @@ def _importing(folder: Path) -> Iterator[Path]:
 
 
 def _unpack(source: ArchiveReader, manifest: Manifest, place: Path) -> None:
-    made = [place / "segments", place / "trees"]
-    for folder in made:
-        make_folder(folder)
+    made = [place / "segments"]
+    make_folder(made[0])
     for name, entry in members(manifest):
         path = place / name
         for folder in reversed([path.parent, *path.parent.parents]):

@@ -20,11 +20,12 @@ from index.storage.amendments import AMENDABLE, Amendments, ranges_array, read_a
 from index.storage.hubs import read_hubs
 from index.storage.manifest import Manifest, SegmentEntry, read_manifest
 from index.storage.recordings import Recording, recording_from_json, rows_from_json, text_key
-from index.storage.segment import Segment, SegmentLayer
-from index.storage.snapshot import open_tree
-from index.vectors.lists import Lists
+from index.storage.segment import Segment, SegmentLayer, unlisted_fault
+from index.storage.snapshot import checked_tree
+from index.vectors.format2.lists import TreeLists
+from index.vectors.format2.tree import Tree
+from index.vectors.ivf import SegmentCodes
 from index.vectors.signs import signs_of, words_of
-from index.vectors.tree import Tree
 
 __all__ = ["DamagedFile", "Findings", "SegmentFindings", "examine", "verify_index"]
 
@@ -96,7 +97,7 @@ class Findings:
     segments : list of SegmentFindings
         In row order.
     trees : dict of str to Tree
-        Sound ones, by layer.
+        Sound ones, by layer of format 2.
     amendments : dict
         Amended lines, by segment and position; empty if their file is damaged.
     problems : list of DamagedFile
@@ -162,7 +163,7 @@ def examine(
             faults = {place / path: compared(place / path, entry) for path, entry in layer.tree.files.items()}
             if not any(faults.values()):
                 try:
-                    found.trees[name] = open_tree(folder, layer, layer.tree)
+                    found.trees[name] = checked_tree(place, layer.tree, layer.dimension)
                 except IndexDamagedError as error:
                     faults = {_path_of(error, place): error.fault}
             problems = [(path, what) for path, what in faults.items() if what]
@@ -279,10 +280,13 @@ def _faults(
         faults.setdefault(segment.folder / "exclusions.npy", "has other ranges than the lines of the recordings")
     for name, layer in segment.layers.items():
         _check_rows(layer, bad, faults)
-        if layer.lists is not None and name in trees:
+        what = ""
+        if isinstance(layer.lists, SegmentCodes):
+            what = unlisted_fault(layer.lists.rows, layer.n_rows)
+        elif layer.lists is not None and name in trees:
             what = _lists_fault(layer, layer.lists, trees[name])
-            if what:
-                faults.setdefault(layer.folder / "list_sizes.npy", what)
+        if what:
+            faults.setdefault(layer.folder / "list_rows.npy", what)
     return faults, bad
 
 
@@ -302,16 +306,14 @@ def _check_rows(layer: SegmentLayer, bad: NDArray[np.bool_], faults: dict[Path, 
             bad[position] = True
 
 
-def _lists_fault(layer: SegmentLayer, lists: Lists, tree: Tree) -> str:
+def _lists_fault(layer: SegmentLayer, lists: TreeLists, tree: Tree) -> str:
     if tree.level_of(lists.n_lists) is None:
         return f"has {lists.n_lists} lists, like no level of the tree"
     number = lists.first_damaged(np.arange(lists.n_lists, dtype=np.int32))
     if number is not None:
         return f"has a list, number {number}, that fails its checksum or is out of order"
-    seen = np.zeros(layer.n_rows, dtype=np.bool_)
-    seen[lists.rows] = True
-    if not seen.all():
-        return "has rows in two lists, and others in none"
+    if what := unlisted_fault(lists.rows, layer.n_rows):
+        return what
     words = words_of(layer.codes)
     for start in range(0, layer.n_rows, _GATHER):
         part = slice(start, start + _GATHER)

@@ -15,7 +15,7 @@ from typing import Self
 
 from fingerprint.arguments import whole_number
 from fingerprint.errors import CatalogueError, DuplicateRecordingError, ParameterError, UnknownRecordingError
-from index.folder.compaction import live_landmarks, run_to_rewrite, trees_wanted
+from index.folder.compaction import layers_to_compress, live_landmarks, run_to_rewrite
 from index.folder.hub_scores import LEAST_RECORDINGS, find_hubs
 from index.storage.amendments import AMENDABLE, Amendments, amendments_path, of_live, with_changes, write_amendments
 from index.storage.durable import make_parts
@@ -23,6 +23,7 @@ from index.storage.hubs import Hub, hubs_name, write_hubs
 from index.storage.layers import LayerLandmarks, Prepared, PreparedLayer, prepare
 from index.storage.locks import WriterLock, sweep
 from index.storage.manifest import (
+    FORMAT_VERSION,
     RECORDING,
     AmendmentsEntry,
     LayerEntry,
@@ -31,13 +32,13 @@ from index.storage.manifest import (
     SegmentEntry,
     read_manifest,
     refuse_blind,
+    refuse_old,
     write_manifest,
 )
 from index.storage.recordings import Recording
-from index.storage.segment_writer import MergeSource, merge_segments, write_segment, write_tree
+from index.storage.segment_writer import MergeSource, merge_segments, write_segment
 from index.storage.snapshot import Snapshot
 from index.vectors.exact import EXACT_LIMIT
-from index.vectors.tree import Tree
 
 __all__ = ["COMMIT_LANDMARKS", "Writer"]
 
@@ -56,7 +57,9 @@ class Writer:
         on_commit: Callable[[tuple[str, ...]], None] | None = None,
         commit_landmarks: int = COMMIT_LANDMARKS,
         exact_limit: int = EXACT_LIMIT,
+        converting: bool = False,
     ) -> None:
+        self._converting = converting
         self._folder = snapshot.folder
         self._on_commit = on_commit
         self._commit_landmarks = whole_number("commit_landmarks", commit_landmarks, least=1)
@@ -71,11 +74,11 @@ class Writer:
         self._renamed: dict[str, str] = {}  # by the id before
 
     def __enter__(self) -> Self:
-        refuse_blind(self._folder, self._before.manifest, action="changed")
+        self._require_writable(self._before)
         self._lock.__enter__()
         try:
             self._current = Snapshot.open(self._folder, reuse=self._before)  # others may have written meanwhile
-            refuse_blind(self._folder, self._current.manifest, action="changed")
+            self._require_writable(self._current)
             make_parts(self._folder)
             self._clean()
         except BaseException:
@@ -92,6 +95,12 @@ class Writer:
         finally:
             self._current = None
             self._lock.__exit__(kind, error, trace)
+
+    def _require_writable(self, snapshot: Snapshot) -> None:
+        manifest = snapshot.manifest
+        refuse_blind(self._folder, manifest, action="changed")
+        if not (self._converting and all(layer.is_exact for layer in manifest.layers.values())):
+            refuse_old(self._folder, manifest, action="changed")
 
     @property
     def snapshot(self) -> Snapshot:
@@ -293,7 +302,7 @@ class Writer:
                 next_name += 1
             if self._pending:
                 folder = made(self._folder / "segments" / f"{next_name:06d}")
-                entries.append(write_segment(folder, list(self._pending.values()), manifest.layers, current.trees))
+                entries.append(write_segment(folder, list(self._pending.values()), manifest.layers))
                 next_name += 1
             tables = {segment.name: segment.table for segment in current.segments}
             amended = with_changes(current.amendments, self._amended, tables)
@@ -307,26 +316,37 @@ class Writer:
         self._maintain()
         return ids
 
+    def convert(self) -> None:
+        """Make an index of format 2 one of the present format, if the writer was made for that; a commit of its own.
+
+        Exact layers have the same files in both: only the manifest changes.
+        """
+        if self.snapshot.manifest.format_version != FORMAT_VERSION:
+            self._switch(self.snapshot.manifest.successor(format_version=FORMAT_VERSION))
+
     def compact(self) -> None:
-        """Commit, then rewrite the index as one segment without removed recordings, its lists as many as suit its size.
+        """Commit, then rewrite the index as one segment without removed recordings.
+
+        An index of format 2 becomes one of the present format first, if the writer was made for that.
 
         Raises
         ------
         StorageFullError
             If the disk is full: as much room again as the index has is needed meanwhile.
         """
+        self.convert()
         self.commit()
-        trees = trees_wanted(self.snapshot, exact_limit=self._exact_limit, explicit=True)
+        layers = layers_to_compress(self.snapshot, exact_limit=self._exact_limit, explicit=True)
         entries = self.snapshot.manifest.segments
         amended = self.snapshot.manifest.amendments is not None
-        if trees or len(entries) > 1 or any(entry.removed for entry in entries) or amended:
-            self._rewrite(range(len(entries)), trees)
+        if layers or len(entries) > 1 or any(entry.removed for entry in entries) or amended:
+            self._rewrite(range(len(entries)), layers)
         self._renew_hubs()
 
     def _maintain(self) -> None:
-        trees = trees_wanted(self.snapshot, exact_limit=self._exact_limit, explicit=False)
-        if trees:
-            self._rewrite(range(len(self.snapshot.segments)), trees)
+        layers = layers_to_compress(self.snapshot, exact_limit=self._exact_limit, explicit=False)
+        if layers:
+            self._rewrite(range(len(self.snapshot.segments)), layers)
         while (run := run_to_rewrite(self.snapshot)) is not None:
             self._rewrite(run, {})
         known = self.snapshot.manifest.hubs
@@ -366,27 +386,21 @@ class Writer:
         every = {former: now for former, now in {**before, **self._renamed}.items() if now not in lost}
         return {former: now for former, now in every.items() if former not in self._renamed.values()}
 
-    def _rewrite(self, run: range, trees: Mapping[str, Tree]) -> None:
-        """Join a run of neighbouring segments into one; with new `trees`, the run must be all there are."""
+    def _rewrite(self, run: range, changed: Mapping[str, LayerEntry]) -> None:
+        """Join a run of neighbouring segments into one; where layers are `changed`, the run must be all there are."""
         current = self.snapshot
         manifest = current.manifest
         next_name = manifest.next_name
-        layers = dict(manifest.layers)
+        layers = {**manifest.layers, **changed}
         sources = [
             MergeSource(current.segments[position], current.alive(position), current.amended(position))
             for position in run
         ]
         with self._new_parts() as made:
-            for name, tree in trees.items():
-                folder = made(self._folder / "trees" / f"{name}-{next_name:06d}")
-                trained_at = live_landmarks(current, name)
-                layers[name] = replace(layers[name], tree=write_tree(folder, tree, trained_at))
-                next_name += 1
             joined = []
             if any(source.alive.any() for source in sources):
                 folder = made(self._folder / "segments" / f"{next_name:06d}")
-                new_trees = {**current.trees, **trees}
-                joined.append(merge_segments(folder, sources, layers, new_trees))
+                joined.append(merge_segments(folder, sources, layers))
                 next_name += 1
             segments = (*manifest.segments[: run.start], *joined, *manifest.segments[run.stop :])
             changes, next_name = self._amendments(current.amendments, segments, next_name, made)

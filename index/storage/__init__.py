@@ -8,6 +8,7 @@ layer_snapshot   its landmarks in one layer: neighbours, times, frequencies
 segment          an immutable folder of recordings and landmarks, opened; segment_rules: limits of its files;
                  segment_writer: written and joined
 layers           landmarks checked and rounded for storage
+format2          folders of an earlier program, read only
 recordings       metadata of each recording, looked up without reading all
 tags             tags and excluded ranges, in the form that is stored
 amendments       later changes to recordings' metadata

@@ -187,10 +187,9 @@ def make_folder(folder: Path) -> None:
 
 
 def make_parts(folder: Path) -> None:
-    """Create the folders of segments and trees of an index, if they are missing: some copies lack empty ones."""
-    for name in ("segments", "trees"):
-        if not (folder / name).exists():
-            make_folder(folder / name)
+    """Create the folder of segments of an index, if it is missing: some copies lack empty ones."""
+    if not (folder / "segments").exists():
+        make_folder(folder / "segments")
 
 
 def sync_folder(folder: Path) -> None:

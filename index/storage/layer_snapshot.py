@@ -7,7 +7,7 @@ included. Live recordings are numbered by *ordinal*, in row order. Both numberin
 from collections.abc import Callable, Sequence
 from copy import copy
 from functools import cached_property
-from typing import Any, Self, cast
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,9 +17,11 @@ from index.storage.layers import TIMES_PER_SECOND
 from index.storage.manifest import LayerEntry
 from index.storage.segment import Segment, SegmentLayer, rows_check
 from index.storage.segment_rules import damaged
-from index.vectors.exact import ExactVectors, check_vectors
-from index.vectors.lists import NPROBE, InvertedLists
-from index.vectors.tree import Tree
+from index.vectors.exact import ExactVectors, as_vectors, check_vectors
+from index.vectors.format2.lists import NPROBE_2, TreeLists, TreeSearch
+from index.vectors.format2.tree import Tree
+from index.vectors.ivf import NPROBE, CodeLists, SegmentCodes
+from index.vectors.quantiser import BRANCHES, ROOTS, shipped_quantiser
 
 __all__ = ["LayerSnapshot"]
 
@@ -40,7 +42,7 @@ class LayerSnapshot:
     exclusions : ndarray [shape=(m, 3), dtype=int64]
         Excluded ranges: ordinal, start and end in milliseconds, in this order.
     tree : Tree or None
-        Of a compressed layer.
+        Of a compressed layer of format 2.
     apart : callable
         Return the sort key of recordings with the same landmarks, by ordinal: a tuple that can be compared.
 
@@ -54,6 +56,8 @@ class LayerSnapshot:
         Length of a descriptor.
     kind : str
         "exact" or "compressed".
+    quantiser : QuantiserEntry or None
+        Of a compressed layer.
     n_rows : int
         Rows, those of removed recordings included.
     n_landmarks : int
@@ -78,7 +82,8 @@ class LayerSnapshot:
         self.digest = entry.digest
         self.params = entry.params
         self.dimension = entry.dimension
-        self.kind = "exact" if entry.tree is None else "compressed"
+        self.quantiser = entry.quantiser
+        self.kind = "exact" if entry.is_exact else "compressed"
         self._layers = [segment.layers.get(name) for segment in segments]
         counts = [
             np.zeros(len(segment.table.keys), dtype=np.int64) if layer is None else np.diff(layer.bounds)
@@ -122,8 +127,7 @@ class LayerSnapshot:
         k : int
             Neighbours per query, at least 1.
         nprobe : int, optional
-            Inverted lists visited per query (default `NPROBE`); more finds more and takes longer. Without effect on an
-            exact layer.
+            Inverted lists visited per query; more finds more and takes longer. Without effect on an exact layer.
         allowed : ndarray [shape=(n_recordings,), dtype=bool], optional
             By ordinal: recordings whose landmarks are wanted; the others are passed over.
 
@@ -148,18 +152,27 @@ class LayerSnapshot:
             raise ParameterError(f"nprobe={nprobe}: must be at least 1")
         if allowed is not None and allowed.shape != (self.n_recordings,):
             raise ParameterError(f"allowed has shape {allowed.shape}: must have one value for each recording")
-        if self._tree is None:
+        if self.kind == "exact":
             order = np.argsort(self.ranks)  # that of the vectors
             wanted = None if allowed is None else np.repeat(allowed[order], self.counts()[order])
             return self._exact.search(queries, k, wanted)
         usable = self._ordinal >= 0
         if allowed is not None:
             usable[self._stored] = allowed
-        rows, similarity, damage = self._compressed.search(queries, k, nprobe=nprobe or NPROBE, usable=usable)
+        if isinstance(self._compressed, CodeLists):
+            return self._compressed.search(queries, k, nprobe=nprobe or NPROBE, usable=usable)
+        rows, similarity, damage = self._compressed.search(queries, k, nprobe=nprobe or NPROBE_2, usable=usable)
         if damage is not None:
             segment = [layer for layer in self._layers if layer is not None][damage[0]]
             raise damaged(segment.folder, f"list {damage[1]} fails its checksum")
         return rows, similarity
+
+    @property
+    def n_lists(self) -> int | None:
+        """Number of inverted lists; None for an exact layer."""
+        if self._tree is not None:
+            return self._tree.n_lists(self._tree.n_levels - 1)
+        return None if self.quantiser is None else ROOTS * BRANCHES**self.quantiser.level
 
     def recording_of(self, rows: NDArray[np.int64]) -> NDArray[np.int32]:
         """Return the ordinal of the recording of each row, any shape; -1 for row -1 and for removed recordings.
@@ -298,7 +311,7 @@ class LayerSnapshot:
         groups = [slice(*edges[at : at + 2].tolist()) for at in np.flatnonzero(np.diff(edges) > 1)]
         part = np.searchsorted(self._first_stored, self._stored, side="right") - 1
         parts = np.zeros(len(self._layers), dtype=np.uint64)
-        if groups and self._tree is not None:  # segments are searched one by one: which one a copy is in tells too
+        if groups and self.kind == "compressed":  # segments are searched one by one: which one a copy is in tells too
             for number in range(parts.size):
                 parts[number] = rows_check([np.sort(self._content_checks[part == number])])
         counts = self.counts()
@@ -324,11 +337,10 @@ class LayerSnapshot:
         firsts = self._bounds[self._stored]
         rows = np.concatenate([np.empty(0, np.int64), *(firsts[i] + np.arange(self.count_of(i)) for i in order)])
         vectors = [np.empty((0, self.dimension), np.float16), *(self.vectors_of(i) for i in order)]
-        return ExactVectors(np.concatenate(vectors).astype(np.float32), rows)
+        return ExactVectors(np.concatenate([as_vectors(part) for part in vectors]), rows)
 
     @cached_property
-    def _compressed(self) -> InvertedLists:
-        tree = cast("Tree", self._tree)
+    def _compressed(self) -> CodeLists | TreeSearch:
         present = [
             (layer.lists, int(first))
             for layer, first in zip(self._layers, self._first_row[:-1], strict=True)
@@ -336,9 +348,13 @@ class LayerSnapshot:
         ]
         ranks = np.full(self._ordinal.size, -1, dtype=np.int64)
         ranks[self._stored] = self.ranks
-        return InvertedLists(
-            tree, [lists for lists, _ in present], [first for _, first in present], self._bounds, ranks
-        )
+        if self._tree is not None:
+            signs = [(lists, first) for lists, first in present if isinstance(lists, TreeLists)]
+            return TreeSearch(self._tree, [one for one, _ in signs], [first for _, first in signs], self._bounds, ranks)
+        level = 0 if self.quantiser is None else self.quantiser.level
+        codes = [(lists, first) for lists, first in present if isinstance(lists, SegmentCodes)]
+        segments, firsts = [one for one, _ in codes], [first for _, first in codes]
+        return CodeLists(shipped_quantiser(), level, segments, firsts, self._bounds, ranks)
 
     def _checked_part(self, ordinal: int) -> tuple[SegmentLayer | None, slice]:
         """Return where the rows of a recording lie, compared with their checksum; None where it has none."""

@@ -6,7 +6,7 @@ vectors as bits, and a digest of all that. Rounding happens here and nowhere els
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 import numpy as np
@@ -16,26 +16,32 @@ from fingerprint.digests import canonical_json
 from fingerprint.errors import ParameterError
 from fingerprint.landmarks import Fingerprint
 from index.storage.amendments import tags_digest
-from index.storage.manifest import RECORDING, LayerColumn, LayerEntry
+from index.storage.manifest import RECORDING, LayerEntry
 from index.storage.recordings import Recording, recording_to_json
-from index.storage.segment_rules import rows_fault
+from index.storage.segment_rules import LayerColumn, rows_fault
 from index.vectors.exact import check_vectors
-from index.vectors.signs import signs_of
+from index.vectors.signs import signs_of, vectors_of_signs
 
 __all__ = [
     "BINS_PER_CELL",
     "TIMES_PER_SECOND",
+    "Encoded",
     "LayerLandmarks",
     "Prepared",
     "PreparedLayer",
     "prepare",
     "quantise",
     "recording_landmarks",
+    "signs_as_vectors",
 ]
 
 TIMES_PER_SECOND = 4096
 BINS_PER_CELL = 64
 _UNIT_TOLERANCE = 0.01
+
+
+Encoded = tuple[NDArray[np.int32], NDArray[np.uint8]]
+"""List [shape=(n,)] and code [shape=(n, code_bytes)] of every row, by the quantiser of the layer."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,21 +53,28 @@ class LayerLandmarks:
     times : ndarray [shape=(n,), dtype=float64]
         Seconds from the start, ascending; stored to 1/4096 s, at most 12 days.
     bins : ndarray [shape=(n,), dtype=float32]
-        Log-frequency cells, from 0 to less than 1024; stored to 1/64 cell.
+        Log-frequency cells, from 0 to less than 1024; stored to 1/64 cell, in a layer that has frequencies.
     vectors : ndarray [shape=(n, d), dtype=float32]
         Unit descriptors.
+    others : mapping of str to ndarray, optional
+        Values of the other columns of the layer, one row for each landmark.
     """
 
     times: NDArray[np.float64]
     bins: NDArray[np.float32]
     vectors: NDArray[np.float32]
+    others: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PreparedLayer:
-    """Landmarks as stored: by column, one row for each."""
+    """Landmarks as stored: by column, one row for each.
+
+    `encoded` are their lists and codes, where these were made before: then a compressed layer needs no vectors.
+    """
 
     columns: Mapping[str, NDArray[Any]]
+    encoded: Encoded | None = None
 
     @classmethod
     def of(
@@ -125,6 +138,8 @@ def prepare(
         stored[name] = layer
         digest.update(canonical_json([name, layer.times.size]))
         for column in columns:
+            if column.name not in layer.columns:
+                raise ParameterError(f"{where}: has no {column.name}, which this index keeps of every landmark")
             array, expected = layer.columns[column.name], (layer.times.size, *column.shape)
             if array.shape != expected or array.dtype != column.dtype:
                 found = f"{array.dtype} {array.shape}"
@@ -143,7 +158,8 @@ def quantise(landmarks: LayerLandmarks, columns: Sequence[LayerColumn], *, where
     ParameterError
         If an array has the wrong shape, kind, range or order; the message begins with `where`.
     """
-    dimension = next(column.shape[0] for column in columns if column.name == "vectors")
+    wanted = {column.name: column for column in columns}
+    dimension = wanted["vectors"].shape[0]
     times = np.asarray(landmarks.times, dtype=np.float64)
     bins = np.asarray(landmarks.bins, dtype=np.float64)
     vectors = check_vectors(landmarks.vectors, dimension, name=f"{where}: vectors")
@@ -168,9 +184,40 @@ def quantise(landmarks: LayerLandmarks, columns: Sequence[LayerColumn], *, where
     if length.size and np.abs(length - 1).max() > _UNIT_TOLERANCE:
         worst = int(np.argmax(np.abs(length - 1)))
         raise ParameterError(f"{where}: vector {worst} has length {length[worst]:.3f}, must be 1")
-    halves = vectors.astype(np.float16)
-    codes = signs_of(halves)  # of the stored values: rounding makes the smallest zero
-    return PreparedLayer.of(ticks.astype(np.uint32), cells.astype(np.uint16), codes, halves)
+    is_whole = np.dtype(wanted["vectors"].dtype).kind == "i"
+    kept: NDArray[Any] = np.rint(vectors * np.float32(127)).astype(np.int8) if is_whole else vectors.astype(np.float16)
+    codes = signs_of(kept)  # of the stored values: rounding makes the smallest zero
+    made: dict[str, NDArray[Any]] = {
+        "times": ticks.astype(np.uint32),
+        "bins": cells.astype(np.uint16),
+        "codes": codes,
+        "vectors": kept,
+    }
+    for column in columns:
+        if column.name not in made:
+            made[column.name] = _other(landmarks.others.get(column.name), column, len(vectors), where=where)
+    return PreparedLayer({name: made[name] for name in wanted})
+
+
+def _other(values: NDArray[Any] | None, column: LayerColumn, n: int, *, where: str) -> NDArray[Any]:
+    """Return the values of a column that means nothing to the index, if it can hold them."""
+    kind, shape = np.dtype(column.dtype), (n, *column.shape)
+    given = np.asarray(values)
+    if given.shape != shape or given.dtype.kind not in "iuf":
+        raise ParameterError(f"{where}: {column.name} is {given.dtype} {given.shape}, must be numbers {shape}")
+    with np.errstate(over="ignore", invalid="ignore"):
+        stored = given.astype(kind)
+    is_kept = np.isfinite(stored) if kind.kind == "f" else stored == given
+    if not is_kept.all():
+        raise ParameterError(f"{where}: {column.name} has a value that {kind.name} cannot hold; give others")
+    return stored
+
+
+def signs_as_vectors(codes: NDArray[np.uint8], layer: LayerEntry) -> dict[str, NDArray[Any]]:
+    """Return a column `vectors` of signs alone, for digests of landmarks whose descriptors are gone."""
+    kind = np.dtype(next(column.dtype for column in layer.columns if column.name == "vectors"))
+    signs = vectors_of_signs(codes)
+    return {"vectors": np.rint(signs * 127).astype(kind) if kind.kind == "i" else signs.astype(kind)}
 
 
 def recording_landmarks(fingerprint: Fingerprint) -> dict[str, LayerLandmarks]:

@@ -259,11 +259,10 @@ def sweep(folder: Path, manifest: Manifest) -> None:
         if lease is None:
             return
         kept |= {*lease.parts(), *lease.side_files()}
-    for kind in ("segments", "trees"):
-        own_folder(folder / kind)
-        for part in (folder / kind).iterdir():
-            if f"{kind}/{part.name}" not in kept:
-                shutil.rmtree(part, ignore_errors=True)
+    own_folder(folder / "segments")
+    for part in (folder / "segments").iterdir():
+        if f"segments/{part.name}" not in kept:
+            shutil.rmtree(part, ignore_errors=True)
     for path in folder.iterdir():
         if SIDE_FILE.fullmatch(path.name) and path.name not in kept:
             with suppress(OSError):  # leftovers are removed next time

@@ -1,7 +1,9 @@
 """The manifest: the one file that names all parts of the index.
 
-`manifest.json` names every layer, tree and segment file with size and SHA-256. A file it does not name does not exist
+`manifest.json` names every layer, and every segment file with size and SHA-256. A file it does not name does not exist
 as far as readers are concerned. It is replaced in one step, so an index is always in the state of one commit.
+
+Manifests of format 2 are read too, and never written: `index.storage.format2`.
 """
 
 import os
@@ -25,7 +27,9 @@ from fingerprint.errors import (
 )
 from fingerprint.params import Params
 from index.storage.durable import switch
+from index.storage.format2 import VERSION_2, TreeEntry, body_of_2
 from index.storage.manifest_rules import LAYER_NAME, SIDE_FILE, manifest_faults
+from index.storage.segment_rules import LayerColumn, columns_fault, standard_columns
 
 __all__ = [
     "FORMAT_VERSION",
@@ -37,21 +41,20 @@ __all__ = [
     "SIDE_FILE",
     "AmendmentsEntry",
     "HubsEntry",
-    "LayerColumn",
     "LayerEntry",
     "LayerSpec",
     "Manifest",
+    "QuantiserEntry",
     "SegmentEntry",
-    "TreeEntry",
     "layer_specs",
     "parse_manifest",
     "publish_manifest",
     "read_manifest",
     "read_manifest_bytes",
     "refuse_blind",
+    "refuse_old",
     "require_grant",
     "spec_of",
-    "standard_columns",
     "write_manifest",
 ]
 
@@ -59,7 +62,7 @@ RECORDING = "recording"
 """Layer of the landmarks of the sound itself: finds the same recording, however it was altered."""
 
 MAGIC = "sourceprint-index"
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 MANIFEST_NAME = "manifest.json"
 GRANT_NAME = "grant.json"
 """In the folder of a blind index: for whom it was made, and until when."""
@@ -67,26 +70,9 @@ GRANT_NAME = "grant.json"
 MANIFEST_LIMIT_BYTES = 1 << 28
 """Of one that is read, as it is held in memory; far more than any index needs."""
 
+_AGAIN = "add the recordings again to a new index, from their fingerprint files (.spf) or their audio"
+
 LEFTOVERS = {"segments", "trees", "readers", "lock", MANIFEST_NAME + ".tmp"}  # of a creation that was interrupted
-
-
-@dataclass(frozen=True, slots=True)
-class LayerColumn:
-    """Numbers that a layer keeps for every landmark: their name, numpy type, and shape for one landmark."""
-
-    name: str
-    dtype: str
-    shape: tuple[int, ...] = ()
-
-
-def standard_columns(dimension: int) -> tuple[LayerColumn, ...]:
-    """Return the columns of a layer of landmarks with descriptors of this length, in the order of their checksums."""
-    return (
-        LayerColumn("times", "<u4"),
-        LayerColumn("bins", "<u2"),
-        LayerColumn("codes", "|u1", (dimension // 8,)),
-        LayerColumn("vectors", "<f2", (dimension,)),
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,15 +85,19 @@ class LayerSpec:
         Every parameter that two sets of descriptors must share to be comparable; plain JSON types.
     dimension : int
         Length of a descriptor: a multiple of 64, as its signs are stored in words.
+    columns : tuple of LayerColumn
+        What is kept of every landmark (default: time, frequency, signs and descriptor).
 
     Raises
     ------
     ParameterError
-        If the dimension is no positive multiple of 64, or the parameters are no plain JSON types.
+        If the dimension is no positive multiple of 64, the parameters are no plain JSON types, or the columns are not
+        such as a layer can have.
     """
 
     params: Mapping[str, Any]
     dimension: int
+    columns: tuple[LayerColumn, ...] = ()
 
     def __post_init__(self) -> None:
         if self.dimension < 64 or self.dimension % 64:
@@ -116,11 +106,9 @@ class LayerSpec:
             canonical_json(dict(self.params))
         except (TypeError, ValueError) as error:
             raise ParameterError(f"layer parameters must be plain JSON types: {error}") from error
-
-    @property
-    def columns(self) -> tuple[LayerColumn, ...]:
-        """What is kept of every landmark."""
-        return standard_columns(self.dimension)
+        object.__setattr__(self, "columns", self.columns or standard_columns(self.dimension))
+        if fault := columns_fault(self.columns, self.dimension):
+            raise ParameterError(f"layer {fault}; see docs/formats/index.md for what a column may be")
 
     @property
     def digest(self) -> str:
@@ -149,22 +137,39 @@ def spec_of(layer: str) -> LayerSpec:
 
 
 @dataclass(frozen=True, slots=True)
-class TreeEntry:
-    """A trained tree: its folder under `trees/`, its files, and the size of the layer in landmarks at the time."""
+class QuantiserEntry:
+    """The quantiser that gave lists and codes: the digest of its file, and the level at which the layer is searched."""
 
-    name: str
-    trained_at: int
-    files: dict[str, FileEntry]
+    digest: str
+    level: int
 
 
 @dataclass(frozen=True, slots=True)
 class LayerEntry:
-    """A layer: its parameters and, once it has outgrown exact search, its tree."""
+    """A layer of the index.
+
+    Attributes
+    ----------
+    params : dict
+        Its parameters.
+    dimension : int
+        Length of a descriptor.
+    digest : str
+        That of the parameters.
+    columns : tuple of LayerColumn
+        What a landmark is added with, in the order of its checksum.
+    quantiser : QuantiserEntry or None
+        Once the layer has outgrown exact search.
+    tree : TreeEntry or None
+        The same in format 2.
+    """
 
     params: dict[str, Any]
     dimension: int
     digest: str
-    tree: TreeEntry | None
+    columns: tuple[LayerColumn, ...]
+    quantiser: QuantiserEntry | None
+    tree: TreeEntry | None = None
 
     @classmethod
     def of(cls, name: str, spec: LayerSpec) -> Self:
@@ -177,17 +182,17 @@ class LayerEntry:
         """
         if not LAYER_NAME.fullmatch(name):
             raise ParameterError(f"layer name {name!r}: must be 1 to 64 lower-case letters, digits and underscores")
-        return cls(dict(spec.params), spec.dimension, spec.digest, None)
+        return cls(dict(spec.params), spec.dimension, spec.digest, spec.columns, None)
 
     @property
-    def columns(self) -> tuple[LayerColumn, ...]:
-        """What a landmark is added with."""
-        return standard_columns(self.dimension)
+    def is_exact(self) -> bool:
+        """Whether the layer keeps descriptors, and is searched through all of them."""
+        return self.quantiser is None and self.tree is None
 
     @property
     def stored_columns(self) -> tuple[LayerColumn, ...]:
-        """What is kept of it, row by row: a compressed layer keeps no vectors."""
-        return tuple(column for column in self.columns if column.name != "vectors" or self.tree is None)
+        """What is kept of a landmark, row by row: a compressed layer keeps no vectors."""
+        return tuple(column for column in self.columns if column.name != "vectors" or self.is_exact)
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,7 +263,7 @@ class Manifest:
     generation : int
         Number of the commit, from 0.
     next_name : int
-        Number of the next segment or tree folder, or file of amendments.
+        Number of the next segment folder, or file of hubs or amendments.
     layers : dict
         By name.
     segments : tuple of SegmentEntry
@@ -271,6 +276,8 @@ class Manifest:
         Of a blind index, the id of the grant that it was made under; None in all others.
     renamed : dict
         Ids that recordings had before, each with the one that the recording has now.
+    format_version : int
+        Of the files that it names.
     """
 
     generation: int
@@ -281,10 +288,15 @@ class Manifest:
     amendments: AmendmentsEntry | None = None
     blind: str | None = None
     renamed: dict[str, str] = field(default_factory=dict)
+    format_version: int = FORMAT_VERSION
 
     def to_bytes(self) -> bytes:
         """Return the file: indented JSON with its own checksum."""
-        body = {"magic": MAGIC, "format_version": FORMAT_VERSION, **asdict(self)}
+        body = {"magic": MAGIC, "format_version": self.format_version, **asdict(self)}
+        if self.format_version == VERSION_2:
+            raise ValueError("a manifest of format version 2 is never written")
+        for layer in body["layers"].values():
+            del layer["tree"]
         if self.blind is None:
             del body["blind"]  # as in manifests that are older than this field
         if not self.renamed:
@@ -301,10 +313,10 @@ class Manifest:
         msgspec.ValidationError
             If a field is missing or of another type; the message has its path.
         """
-        return msgspec.convert(body, cls)
+        return msgspec.convert(body_of_2(body) if body.get("format_version") == VERSION_2 else body, cls)
 
     def parts(self) -> dict[str, dict[str, FileEntry]]:
-        """Return the folders of the index, as "segments/NAME" and "trees/NAME", each with its files."""
+        """Return the folders of the index, as "segments/NAME" (and in format 2 "trees/NAME"), each with its files."""
         trees = [layer.tree for layer in self.layers.values() if layer.tree is not None]
         return {
             **{f"segments/{segment.name}": segment.files for segment in self.segments},
@@ -384,11 +396,10 @@ def parse_manifest(data: bytes, path: Path) -> Manifest:
     if body.get("checksum") != checksum:
         raise _damaged(path, "fails its checksum")
     version = body.get("format_version")
-    if version != FORMAT_VERSION:
+    if type(version) is not int or version not in (VERSION_2, FORMAT_VERSION):
         raise IndexFormatError(
-            f"{path.parent}: index of format version {version!r:.40}, this program reads and writes version "
-            f"{FORMAT_VERSION}; use the program that wrote it, or add the recordings again to a new index, from their "
-            "fingerprint files (.spf) or their audio"
+            f"{path.parent}: index of format version {version!r:.40}, this program reads versions {VERSION_2} and "
+            f"{FORMAT_VERSION}; use the program that wrote it, or {_AGAIN}"
         )
     if data != as_written:  # same value, other bytes (white space, say): the content is sound, the file is not
         raise _damaged(path, "has other white space or another order of fields than was written")
@@ -428,6 +439,23 @@ def refuse_blind(folder: Path, manifest: Manifest, *, action: str) -> None:
         raise GrantError(
             f"{folder}: a blind index (grant {manifest.blind}) cannot be {action}, only searched; ask its "
             "issuer for another"
+        )
+
+
+def refuse_old(folder: Path, manifest: Manifest, *, action: str) -> None:
+    """Refuse to change or repair an index of an earlier format, which is read only.
+
+    Raises
+    ------
+    IndexFormatError
+        If it is one.
+    """
+    if manifest.format_version != FORMAT_VERSION:
+        is_exact = all(layer.is_exact for layer in manifest.layers.values())
+        convert = "`sourceprint compact` makes it one of the present version"
+        raise IndexFormatError(
+            f"{folder}: an index of format version {manifest.format_version} cannot be {action}, only searched; "
+            + (convert if is_exact else f"its descriptors are gone, so {_AGAIN}")
         )
 
 

@@ -11,21 +11,23 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from fingerprint.digests import FileEntry, canonical_json, digest_of, is_sha256
+from index.storage.format2 import LIST_FILES_2, VERSION_2
+from index.storage.segment_rules import columns_fault
+from index.vectors.ivf import LIST_FILES
 
 if TYPE_CHECKING:
     from index.storage.manifest import AmendmentsEntry, LayerEntry, Manifest, SegmentEntry
 
-__all__ = ["LAYER_NAME", "MOST_ROWS", "SIDE_FILE", "manifest_faults", "required_files"]
+__all__ = ["LAYER_NAME", "SIDE_FILE", "manifest_faults", "required_files"]
 
 LAYER_NAME = re.compile(r"[a-z0-9_]{1,64}")
 SIDE_FILE = re.compile(r"hubs-[0-9]{1,15}\.json|amendments-[0-9]{1,15}\.jsonl")
 """Names of files that the manifest may name in the index folder itself."""
 
-MOST_ROWS = 1 << 32  # of one segment: rows in lists are numbers of 32 bits
-
 _SEGMENT_NAME = re.compile(r"[0-9]{6,15}")
 _TREE_NAME = re.compile(r"[a-z0-9_]{1,64}-[0-9]{6,15}")
 _FILE_NAME = re.compile(r"([a-z0-9_]{1,64}/)?[a-z0-9_]{1,40}\.[a-z]{1,8}")
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _GRANT_ID = re.compile(r"[0-9a-f]{16}")
 _NUMBER = re.compile(r"[0-9]+(?=\.|$)")
 _MOST_NAME = 99  # bytes of a path, as the header of an archive has it
@@ -41,9 +43,11 @@ def required_files(segment: "SegmentEntry", layers: dict[str, "LayerEntry"]) -> 
     """Return the files that a segment must have, by path inside its folder; it may have others."""
     wanted = {"recordings.jsonl", "offsets.npy", "keys.npy", "contents.npy"}
     for name in segment.landmarks:
-        columns = ["bounds", "checks", *(column.name for column in layers[name].stored_columns)]
-        columns += [] if layers[name].tree is None else ["list_sizes", "list_codes", "list_rows", "list_checks"]
-        wanted |= {f"{name}/{column}.npy" for column in columns}
+        layer = layers[name]
+        columns = (column.name for column in layer.stored_columns)
+        wanted |= {f"{name}/{one}.npy" for one in ("bounds", "checks", *columns)}
+        lists = LIST_FILES_2 if layer.tree is not None else LIST_FILES if layer.quantiser is not None else ()
+        wanted |= {f"{name}/{file}" for file in lists}
     return wanted
 
 
@@ -58,6 +62,8 @@ def manifest_faults(manifest: "Manifest") -> Iterator[str]:
     parts = manifest.parts()
     if len(parts) < len(manifest.segments) + sum(layer.tree is not None for layer in manifest.layers.values()):
         yield "two segments or trees have the same name"
+    if manifest.format_version != VERSION_2 and any(layer.tree is not None for layer in manifest.layers.values()):
+        yield "a layer has a tree, as only those of format 2 do"
     for segment in manifest.segments:
         yield from _segment_faults(segment, manifest.layers)
     if (total := sum(segment.n_recordings for segment in manifest.segments)) > _MOST_RECORDINGS:
@@ -86,6 +92,12 @@ def _layer_faults(name: str, layer: "LayerEntry") -> Iterator[str]:
         yield f"{where}.params is nested in more than {_MOST_DEPTH} levels"
     elif layer.digest != digest_of(canonical_json(layer.params)):
         yield f"{where}.digest is {layer.digest!r:.80}, which is not that of its parameters"
+    if fault := columns_fault(layer.columns, layer.dimension):
+        yield f"{where}.columns {fault}"
+    if layer.quantiser is not None:
+        yield from _count_faults(f"{where}.quantiser.level", layer.quantiser.level, least=0)
+        if not _DIGEST.fullmatch(layer.quantiser.digest):
+            yield f"{where}.quantiser.digest is {layer.quantiser.digest!r:.80}, must be sha256: and 64 digits"
     if layer.tree is not None:
         yield from _count_faults(f"{where}.tree.trained_at", layer.tree.trained_at, least=0)
         if not _TREE_NAME.fullmatch(layer.tree.name):
@@ -107,8 +119,8 @@ def _segment_faults(segment: "SegmentEntry", layers: dict[str, "LayerEntry"]) ->
     if n > sizes.get("keys.npy", 0) // 24:
         yield f"{where}.n_recordings is {n}, more than its keys.npy has room for"
     for name, rows in segment.landmarks.items():
-        if not 1 <= rows <= MOST_ROWS:
-            yield f"{where}.landmarks[{name!r}] is {rows}, must lie between 1 and {MOST_ROWS}"
+        if not 1 <= rows <= _MOST_COUNT:
+            yield f"{where}.landmarks[{name!r}] is {rows}, must lie between 1 and {_MOST_COUNT}"
         elif rows > sizes.get(f"{name}/times.npy", 0) // 4:
             yield f"{where}.landmarks[{name!r}] is {rows}, more than its times.npy has room for"
     if not _ascend(segment.removed, n):

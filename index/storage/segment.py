@@ -6,13 +6,13 @@
     contents.npy          uint8  [n, 32]  SHA-256 of the added content
     exclusions.npy        int64  [m, 3]   excluded ranges, if there are any
     <layer>/bounds.npy    int64  [n + 1]  first row of each recording
-    <layer>/times.npy     uint32 [rows]   1/4096 s
-    <layer>/bins.npy      uint16 [rows]   1/64 cell
-    <layer>/codes.npy     uint8  [rows, d / 8]  signs of the descriptor
     <layer>/checks.npy    uint64 [n]      checksum of each recording's rows
-    <layer>/vectors.npy   float16 [rows, d]     while the layer is searched exactly
-    <layer>/list_sizes.npy, list_codes.npy, list_rows.npy, list_checks.npy    once it is compressed (see
-    `index.vectors.lists`)
+    <layer>/<column>.npy  [rows, ...]     each column of the layer, such as
+            times.npy     uint32 [rows]   1/4096 s
+            bins.npy      uint16 [rows]   1/64 cell
+            codes.npy     uint8  [rows, d / 8]  signs of the descriptor
+            vectors.npy   float16 [rows, d]     while the layer is searched exactly
+    <layer>/list_*.npy    once it is compressed: codes in inverted lists (`index.vectors.ivf`)
 
 Rows of a recording are contiguous and sorted by time. Everything is opened by memory map when a snapshot is taken, so
 that a reader keeps its view even when a compaction deletes the files. The large files of a large index are not read
@@ -29,16 +29,20 @@ import xxhash
 from numpy.typing import NDArray
 
 from fingerprint.digests import FileEntry, hash_file
+from index.storage.format2 import open_tree_lists
 from index.storage.manifest import LayerEntry, SegmentEntry
 from index.storage.recordings import TablePart
 from index.storage.segment_rules import ascends, damaged, exclusions_fault, map_array, rows_fault
-from index.vectors.lists import Lists
+from index.vectors.format2.lists import TreeLists
+from index.vectors.ivf import LIST_FILES, SegmentCodes
+from index.vectors.quantiser import shipped_quantiser
 
-__all__ = ["Segment", "SegmentLayer", "check_file", "rows_check"]
+__all__ = ["Segment", "SegmentLayer", "check_file", "files_of", "open_lists", "rows_check", "unlisted_fault"]
 
-_LARGE = {
-    "recordings.jsonl", "times.npy", "bins.npy", "codes.npy", "vectors.npy", "list_codes.npy", "list_rows.npy",
-}  # all other files are small  # fmt: skip
+_SMALL = {
+    "offsets.npy", "keys.npy", "contents.npy", "exclusions.npy", "bounds.npy", "checks.npy",
+    "list_numbers.npy", "list_sizes.npy", "list_checks.npy",
+}  # all other files are large in a large index  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,10 +61,12 @@ class SegmentLayer:
         Checksum of the rows of each recording (`rows_check`).
     checked : ndarray [shape=(n_recordings,), dtype=bool]
         Recordings that this process has compared with their checksum.
-    lists : Lists or None
-        If it is compressed.
+    lists : SegmentCodes or TreeLists or None
+        If it is compressed; the latter in format 2.
     table : TablePart
         The recordings of the segment.
+    files : mapping of str to FileEntry
+        Size and checksum of its files, by name.
     """
 
     folder: Path
@@ -68,8 +74,9 @@ class SegmentLayer:
     columns: Mapping[str, NDArray[Any]]
     checks: NDArray[np.uint64]
     checked: NDArray[np.bool_]
-    lists: Lists | None
+    lists: SegmentCodes | TreeLists | None
     table: TablePart
+    files: Mapping[str, FileEntry]
 
     @property
     def times(self) -> NDArray[np.uint32]:
@@ -78,8 +85,8 @@ class SegmentLayer:
 
     @property
     def bins(self) -> NDArray[np.uint16]:
-        """In 1/64 cell [shape=(n_rows,)]."""
-        return self.columns["bins"]
+        """In 1/64 cell [shape=(n_rows,)]; zeros in a layer without frequencies."""
+        return self.columns.get("bins", np.broadcast_to(np.uint16(0), self.times.shape))
 
     @property
     def codes(self) -> NDArray[np.uint8]:
@@ -87,7 +94,7 @@ class SegmentLayer:
         return self.columns["codes"]
 
     @property
-    def vectors(self) -> NDArray[np.float16] | None:
+    def vectors(self) -> NDArray[Any] | None:
         """Descriptors [shape=(n_rows, d)], if the layer is exact."""
         return self.columns.get("vectors")
 
@@ -111,6 +118,19 @@ class SegmentLayer:
             if fault := rows_fault(rows["times"], rows.get("vectors"), self.table.duration_ms(position)):
                 raise damaged(self.folder, f"landmarks of its recording {position} {fault}")
             self.checked[position] = True
+
+    def check_lists(self) -> None:
+        """Compare the files of the lists with their checksums, before anything of them is copied.
+
+        Raises
+        ------
+        IndexDamagedError
+            If one differs, or the lists do not have every row once.
+        """
+        for name in LIST_FILES:
+            check_file(self.folder / name, self.files[name], checksum=True)
+        if isinstance(self.lists, SegmentCodes) and (fault := unlisted_fault(self.lists.rows, self.n_rows)):
+            raise damaged(self.folder / "list_rows.npy", fault)
 
     def content_checks(self, positions: NDArray[np.int64]) -> NDArray[np.uint64]:
         """Return a checksum of all columns but vectors of some recordings [shape=(n,)], exact or compressed.
@@ -196,7 +216,7 @@ class Segment:
             If a file is gone, which a reader meets when a compaction has just finished.
         """
         for name, expected in entry.files.items():
-            check_file(folder / name, expected, checksum=check_all or Path(name).name not in _LARGE)
+            check_file(folder / name, expected, checksum=check_all or Path(name).name in _SMALL)
         n, n_bytes = entry.n_recordings, entry.files["recordings.jsonl"].size
         offsets = map_array(folder / "offsets.npy", np.int64, (n + 1,))
         if not ascends(offsets, n_bytes):
@@ -214,23 +234,34 @@ class Segment:
             table,
             map_array(folder / "contents.npy", np.uint8, (n, 32)),
             exclusions,
-            {name: _open_layer(folder / name, rows, layers[name], table) for name, rows in entry.landmarks.items()},
+            {
+                name: _open_layer(folder / name, rows, layers[name], table, files_of(name, entry.files))
+                for name, rows in entry.landmarks.items()
+            },
         )
 
 
-def _open_layer(place: Path, n_rows: int, layer: LayerEntry, table: TablePart) -> SegmentLayer:
+def files_of(layer: str, files: Mapping[str, FileEntry]) -> dict[str, FileEntry]:
+    """Return the files of one layer of a segment, by name in its folder."""
+    return {name.partition("/")[2]: entry for name, entry in files.items() if name.startswith(f"{layer}/")}
+
+
+def unlisted_fault(rows: NDArray[Any], n_rows: int) -> str:
+    """Return the fault of the rows of all lists, which must be every row once; or ""."""
+    seen = np.zeros(n_rows, dtype=np.bool_)
+    seen[rows[(rows >= 0) & (rows < n_rows)]] = True
+    return "" if seen.all() else "has rows in two lists, or of no landmark, and others in none"
+
+
+def _open_layer(
+    place: Path, n_rows: int, layer: LayerEntry, table: TablePart, files: Mapping[str, FileEntry]
+) -> SegmentLayer:
     n, columns = len(table.keys), layer.stored_columns
-    lists = None
+    lists: SegmentCodes | TreeLists | None = None
     if layer.tree is not None:
-        sizes = map_array(place / "list_sizes.npy", np.uint32, (None,))
-        if sizes.sum(dtype=np.int64) != n_rows:
-            raise damaged(place / "list_sizes.npy", f"does not add up to {n_rows} landmarks")
-        lists = Lists.of(
-            sizes,
-            map_array(place / "list_codes.npy", np.uint64, (layer.dimension // 64, n_rows)),
-            map_array(place / "list_rows.npy", np.uint32, (n_rows,)),
-            map_array(place / "list_checks.npy", np.uint64, (sizes.size,)),
-        )
+        lists = open_tree_lists(place, n_rows, layer.dimension)
+    elif layer.quantiser is not None:
+        lists = open_lists(place, n_rows, layer.quantiser.level)
     bounds = map_array(place / "bounds.npy", np.int64, (n + 1,))
     if not ascends(bounds, n_rows):
         raise damaged(place / "bounds.npy", f"does not divide {n_rows} landmarks")
@@ -242,7 +273,28 @@ def _open_layer(place: Path, n_rows: int, layer: LayerEntry, table: TablePart) -
         np.zeros(n, dtype=np.bool_),
         lists,
         table,
+        files,
     )
+
+
+def open_lists(place: Path, n_rows: int, level: int) -> SegmentCodes:
+    """Open the lists of a compressed layer that is searched at one level of the quantiser that ships.
+
+    Raises
+    ------
+    IndexDamagedError
+        If a file has another form than lists of so many rows.
+    FileNotFoundError
+        If one is gone.
+    """
+    numbers = map_array(place / "list_numbers.npy", np.uint32, (None,))
+    sizes = map_array(place / "list_sizes.npy", np.uint32, numbers.shape)
+    rows = map_array(place / "list_rows.npy", np.int64, (n_rows,))
+    codes = map_array(place / "list_codes.npy", np.uint8, (None,))
+    lists = SegmentCodes(shipped_quantiser(), level, numbers, sizes, rows, codes)
+    if fault := lists.fault():
+        raise damaged(place / "list_sizes.npy", fault)
+    return lists
 
 
 def rows_check(columns: Iterable[NDArray[Any]]) -> int:

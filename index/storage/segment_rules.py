@@ -1,4 +1,4 @@
-"""Limits of a segment's files: `.npy` headers, order, ranges, finite values.
+"""Columns of a layer, and limits of a segment's files: `.npy` headers, order, ranges, finite values.
 
 A checksum proves that a file is unaltered, not that it is right, so kernels get no value that was not checked here. The
 few numbers that locate the rest are checked when a segment is opened; the rows of a recording when they are first used,
@@ -7,6 +7,8 @@ together with their checksum. The rules are those of `docs/formats/index.md`, Re
 """
 
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +18,71 @@ from numpy.typing import NDArray
 from fingerprint.errors import IndexDamagedError
 from index.storage.tags import MOST_MS
 
-__all__ = ["PAST_END_MS", "ascends", "damaged", "exclusions_fault", "map_array", "rows_fault"]
+__all__ = [
+    "PAST_END_MS",
+    "LayerColumn",
+    "ascends",
+    "columns_fault",
+    "damaged",
+    "exclusions_fault",
+    "map_array",
+    "rows_fault",
+    "standard_columns",
+]
 
 PAST_END_MS = 1000
 """How far past the end of its recording a landmark may lie: lengths are those that a decoder stated."""
 
 _UNIT_TOLERANCE = 0.02  # of the length of a vector: the writer allows half of it, and rounds to half precision
+_WHOLE_TOLERANCE = 0.05  # the same where numbers are rounded to 1/127
+_DTYPES = {"|u1", "|i1", "<u2", "<i2", "<f2", "<u4", "<i4", "<f4", "<u8", "<i8", "<f8"}
+_COLUMN_NAME = re.compile(r"(?!list_)[a-z][a-z0-9_]{0,39}")
+_MOST_COLUMNS = 16
+_WIDEST = 4096
 _START = re.compile(rb"\x93NUMPY\x01\x00(..)", re.DOTALL)
 _HEADER = re.compile(
     rb"\{'descr': '([<|][fiu][1248])', 'fortran_order': False, 'shape': \(([0-9]{1,18}),(?: ([0-9]{1,18}))?\), \} *\n"
 )
+
+
+@dataclass(frozen=True, slots=True)
+class LayerColumn:
+    """Numbers that a layer keeps for every landmark: their name, numpy type, and shape for one landmark."""
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...] = ()
+
+
+def standard_columns(dimension: int) -> tuple[LayerColumn, ...]:
+    """Return the columns of landmarks with frequencies and descriptors, in the order of their checksums."""
+    return (
+        LayerColumn("times", "<u4"),
+        LayerColumn("bins", "<u2"),
+        LayerColumn("codes", "|u1", (dimension // 8,)),
+        LayerColumn("vectors", "<f2", (dimension,)),
+    )
+
+
+def columns_fault(columns: Sequence[LayerColumn], dimension: int) -> str:
+    """Return the fault of the columns of a layer; or "".
+
+    Times, codes and vectors there must be; bins there may be; others are kept and mean nothing to the index.
+    """
+    known = {column.name: {column} for column in standard_columns(dimension)}
+    known["vectors"].add(LayerColumn("vectors", "|i1", (dimension,)))
+    names = [column.name for column in columns]
+    if missing := sorted(known.keys() - {"bins"} - set(names)):
+        return f"lacks the column {missing[0]!r}"
+    if len(set(names)) < len(names) or len(names) > _MOST_COLUMNS:
+        return f"has a column twice, or more than {_MOST_COLUMNS}"
+    for column in columns:
+        is_free = column.name not in known and column.name not in ("bounds", "checks")
+        fits = len(column.shape) <= 1 and all(1 <= n <= _WIDEST for n in column.shape)
+        is_sound = is_free and _COLUMN_NAME.fullmatch(column.name) and column.dtype in _DTYPES and fits
+        if not is_sound and column not in known.get(column.name, ()):
+            return f"has the column {column.name!r:.60} of {column.dtype!r:.20} {column.shape!r:.40}"
+    return ""
 
 
 def map_array(path: Path, dtype: Any, shape: tuple[int | None, ...]) -> NDArray[Any]:
@@ -81,14 +138,14 @@ def exclusions_fault(exclusions: NDArray[np.int64], n_recordings: int) -> str:
     return ""
 
 
-def rows_fault(times: NDArray[np.uint32], vectors: NDArray[np.float16] | None, duration_ms: int) -> str:
+def rows_fault(times: NDArray[np.uint32], vectors: NDArray[Any] | None, duration_ms: int) -> str:
     """Return the fault of one recording's landmarks; or "".
 
     Parameters
     ----------
     times : ndarray [shape=(n,), dtype=uint32]
         In 1/4096 s.
-    vectors : ndarray [shape=(n, d), dtype=float16] or None
+    vectors : ndarray [shape=(n, d), dtype=float16 or int8] or None
         In an exact layer.
     duration_ms : int
         Length of the recording; 0 if it is not known.
@@ -100,7 +157,8 @@ def rows_fault(times: NDArray[np.uint32], vectors: NDArray[np.float16] | None, d
     if vectors is not None and vectors.size:
         with np.errstate(over="ignore", invalid="ignore"):
             length = np.sqrt(np.einsum("ij,ij->i", vectors, vectors, dtype=np.float32))
-        if not np.all(np.abs(length - 1) <= _UNIT_TOLERANCE):  # nor is NaN
+        one, tolerance = (127, 127 * _WHOLE_TOLERANCE) if vectors.dtype == np.int8 else (1, _UNIT_TOLERANCE)
+        if not np.all(np.abs(length - one) <= tolerance):  # nor is NaN
             return "have descriptors that are not of length 1"
     return ""
 

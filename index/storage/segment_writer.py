@@ -15,15 +15,18 @@ from numpy.typing import NDArray
 from fingerprint.digests import FileEntry, canonical_json
 from index.storage.amendments import contents_of, exclusions_of, ranges_array
 from index.storage.durable import make_folder, sync_folder, write_array, write_chunks
-from index.storage.layers import Prepared, PreparedLayer
-from index.storage.manifest import LayerEntry, SegmentEntry, TreeEntry
+from index.storage.layers import Encoded, Prepared, PreparedLayer
+from index.storage.manifest import LayerEntry, SegmentEntry
 from index.storage.recordings import TablePart, line_check, recording_to_json, text_key
 from index.storage.segment import Segment, SegmentLayer, rows_check
-from index.vectors.lists import list_checks, sorted_by_list
-from index.vectors.signs import words_of
-from index.vectors.tree import Tree
+from index.vectors.exact import as_vectors
+from index.vectors.ivf import SegmentCodes, sorted_codes
+from index.vectors.quantiser import shipped_quantiser
+from index.vectors.signs import vectors_of_signs
 
-__all__ = ["MergeSource", "merge_segments", "write_segment", "write_tree"]
+__all__ = ["MergeSource", "merge_segments", "write_segment"]
+
+_ENCODED_AT_ONCE = 1 << 16  # rows: bounds the memory of descriptors on their way to a code
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,14 +75,14 @@ class MergeSource:
         """Compare the rows to copy with their checksums, so that damage never gets a new checksum."""
         for position in np.flatnonzero(self.alive).tolist():
             layer.check(position)
+        if isinstance(layer.lists, SegmentCodes):
+            layer.check_lists()
 
 
 def write_segment(
     folder: Path,
     items: Sequence[Prepared],
     layers: Mapping[str, LayerEntry],
-    trees: Mapping[str, Tree],
-    levels: Mapping[str, int] | None = None,
 ) -> SegmentEntry:
     """Write recordings as a new segment and flush it; nothing refers to it yet.
 
@@ -91,10 +94,6 @@ def write_segment(
         At least one recording.
     layers : mapping
         Layers of the index.
-    trees : mapping
-        Tree of each compressed layer.
-    levels : mapping, optional
-        Level of the tree at which a compressed layer has its lists (default: the one that suits its size).
 
     Returns
     -------
@@ -123,8 +122,8 @@ def write_segment(
         if not n_rows:
             continue
         columns = {one.name: _added_rows(parts, one.name) for one in entry.stored_columns}
-        level = (levels or {}).get(name)
-        files |= _write_layer(folder, name, np.array(n_each), entry, columns, trees.get(name), level)
+        encoded = None if entry.is_exact else _encoded_items(parts)
+        files |= _write_layer(folder, name, np.array(n_each), entry, columns, encoded)
         landmarks[name] = n_rows
     return _finish(folder, len(items), landmarks, files)
 
@@ -133,11 +132,10 @@ def merge_segments(
     folder: Path,
     sources: Sequence[MergeSource],
     layers: Mapping[str, LayerEntry],
-    trees: Mapping[str, Tree],
 ) -> SegmentEntry:
     """Write the live recordings of several segments, in order, as one new segment and flush it.
 
-    Codes are copied as they are, and sorted into the lists that suit the new segment.
+    Codes are copied as they are; a layer that is compressed only now gets them from its descriptors.
 
     Parameters
     ----------
@@ -146,9 +144,7 @@ def merge_segments(
     sources : sequence of MergeSource
         With at least one live recording in all.
     layers : mapping
-        Layers of the index.
-    trees : mapping
-        Tree of each layer that is to be compressed, or is so already.
+        Layers of the index, as they are to be.
 
     Returns
     -------
@@ -181,34 +177,10 @@ def merge_segments(
         for source, layer in present:
             source.check(layer)
         columns = {one.name: _joined_rows(present, one.name) for one in entry.stored_columns}
-        files |= _write_layer(folder, name, counts, entry, columns, trees.get(name))
+        encoded = None if entry.is_exact else _encoded_rows(present)
+        files |= _write_layer(folder, name, counts, entry, columns, encoded)
         landmarks[name] = n_rows
     return _finish(folder, len(keys), landmarks, files)
-
-
-def write_tree(folder: Path, tree: Tree, trained_at: int) -> TreeEntry:
-    """Write a tree as a new folder and flush it; nothing refers to it yet.
-
-    Parameters
-    ----------
-    folder : Path
-        Folder to create.
-    tree : Tree
-        The centroids.
-    trained_at : int
-        Landmarks that the layer had when it was trained.
-
-    Raises
-    ------
-    StorageFullError
-        If the disk is full.
-    """
-    make_folder(folder)
-    shape = tree.centroids.shape
-    files = {"tree.npy": write_array(folder / "tree.npy", [tree.centroids], shape=shape, dtype=np.float32)}
-    sync_folder(folder)
-    sync_folder(folder.parent)
-    return TreeEntry(folder.name, trained_at, files)
 
 
 def _added_rows(parts: Sequence[PreparedLayer], column: str) -> Iterator[NDArray[Any]]:
@@ -256,8 +228,7 @@ def _write_layer(
     counts: NDArray[np.int64],
     layer: LayerEntry,
     columns: Mapping[str, Iterable[NDArray[Any]]],
-    tree: Tree | None,
-    level: int | None = None,
+    encoded: Encoded | None,
 ) -> dict[str, FileEntry]:
     place = folder / name
     make_folder(place)
@@ -272,22 +243,39 @@ def _write_layer(
     spans = zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True)
     checks = np.array([rows_check(column[a:b] for column in written.values()) for a, b in spans], dtype=np.uint64)
     files["checks.npy"] = _write_whole(place / "checks.npy", checks)
-    if tree is not None:
-        files |= _write_lists(place, words_of(written["codes"]), tree, level)
+    if encoded is not None and layer.quantiser is not None:
+        files |= _write_lists(place, layer.quantiser.level, encoded)
     return {f"{name}/{path}": entry for path, entry in files.items()}
 
 
-def _write_lists(place: Path, codes: NDArray[np.uint64], tree: Tree, level: int | None) -> dict[str, FileEntry]:
-    sizes, rows, parts = sorted_by_list(codes, tree, level)
-    files = {
-        "list_sizes.npy": _write_whole(place / "list_sizes.npy", sizes),
-        "list_rows.npy": _write_whole(place / "list_rows.npy", rows),
-        "list_codes.npy": write_array(place / "list_codes.npy", parts, shape=codes.shape[::-1], dtype=np.uint64),
-    }
-    sorted_codes = np.asarray(np.load(place / "list_codes.npy", mmap_mode="r"))
-    checks = list_checks(sizes, sorted_codes, rows)
-    files["list_checks.npy"] = _write_whole(place / "list_checks.npy", checks)
-    return files
+def _encoded_items(parts: Sequence[PreparedLayer]) -> Encoded:
+    """Return list and code of every row of recordings that are added."""
+    coder = shipped_quantiser()
+    pairs = [part.encoded or coder.encode(as_vectors(part.columns["vectors"])) for part in parts]
+    return np.concatenate([cells for cells, _ in pairs]), np.concatenate([codes for _, codes in pairs])
+
+
+def _encoded_rows(sources: Sequence[tuple[MergeSource, SegmentLayer]]) -> Encoded:
+    """Return list and code of every row of live recordings: kept, or made of descriptors, or of their signs alone."""
+    coder = shipped_quantiser()
+    pairs = []
+    for source, layer in sources:
+        if isinstance(layer.lists, SegmentCodes):
+            cells, codes = layer.lists.by_row()
+            pairs += [(cells[run], codes[run]) for run in source.runs(layer)]
+            continue
+        for run in source.runs(layer):
+            for start in range(run.start, run.stop, _ENCODED_AT_ONCE):
+                rows = slice(start, min(start + _ENCODED_AT_ONCE, run.stop))
+                vectors = layer.vectors
+                given = vectors_of_signs(layer.codes[rows]) if vectors is None else as_vectors(vectors[rows])
+                pairs.append(coder.encode(given))
+    return np.concatenate([cells for cells, _ in pairs]), np.concatenate([codes for _, codes in pairs])
+
+
+def _write_lists(place: Path, level: int, encoded: Encoded) -> dict[str, FileEntry]:
+    made = sorted_codes(*encoded, level).items()
+    return {name: write_array(place / name, parts, shape=shape, dtype=dtype) for name, (shape, dtype, parts) in made}
 
 
 def _joined(chunks: Iterable[bytes | memoryview], size: int = 1 << 20) -> Iterator[bytes]:

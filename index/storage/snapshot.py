@@ -1,6 +1,6 @@
 """Snapshots: one commit of the index, open for reading and unaffected by writers.
 
-A manifest goes in; its segments, trees, hubs and amendments come out, memory-mapped and compared with their checksums.
+A manifest goes in; its segments, hubs and amendments come out, memory-mapped and compared with their checksums.
 A reader may hold a manifest whose segments a compaction deletes before they are open. It then finds files missing,
 reads the manifest again, and starts over if that has moved on; if it has not, the index is damaged.
 
@@ -10,10 +10,10 @@ Recordings are looked up here; the landmarks of a layer are those of `index.stor
 import hashlib
 from collections.abc import Mapping
 from copy import copy
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,23 +27,25 @@ from fingerprint.errors import (
     UnknownRecordingError,
 )
 from index.storage.amendments import Amendments, contents_of, exclusions_of, read_amendments
+from index.storage.format2 import TreeEntry, open_tree
 from index.storage.hubs import Hub, read_hubs
 from index.storage.layer_snapshot import LayerSnapshot
 from index.storage.manifest import (
-    LayerEntry,
+    MANIFEST_NAME,
     LayerSpec,
     Manifest,
-    TreeEntry,
     read_manifest,
     require_grant,
 )
 from index.storage.recordings import Recording, RecordingTable, TablePart
 from index.storage.segment import Segment, check_file
-from index.storage.segment_rules import damaged, map_array
+from index.storage.segment_rules import damaged
 from index.storage.tags import Ranges
-from index.vectors.tree import Tree
+from index.vectors.format2.lists import TreeLists
+from index.vectors.format2.tree import Tree
+from index.vectors.quantiser import N_LEVELS, shipped_quantiser
 
-__all__ = ["CHECK_ALL_BYTES", "Snapshot", "open_tree"]
+__all__ = ["CHECK_ALL_BYTES", "Snapshot", "checked_tree"]
 
 CHECK_ALL_BYTES = 64_000_000  # indexes up to this size are checked by checksum in full when opened, in about 0.1 s
 _ATTEMPTS = 100
@@ -63,7 +65,7 @@ class Snapshot:
     segments : tuple of Segment
         In row order.
     trees : mapping
-        Tree of each compressed layer.
+        Tree of each compressed layer of format 2.
     hubs : mapping
         Hub recordings, by id.
     amendments : Amendments
@@ -190,15 +192,15 @@ class Snapshot:
 
     @cached_property
     def digest(self) -> str:
-        """`sha256:` and a digest of all that decides matches: parameters, trees, content of live recordings, hubs.
+        """`sha256:` and a digest of all that decides matches: parameters, quantisers, content of live recordings, hubs.
 
         It does not depend on the order in which recordings were added nor on how they are spread over segments; but
         hubs, where there are any, are those of the time when they were computed.
         """
-        layers = {
-            name: [layer.digest, None if layer.tree is None else [f.sha256 for f in layer.tree.files.values()]]
-            for name, layer in self.manifest.layers.items()
-        }
+        layers: dict[str, list[Any]] = {}
+        for name, layer in self.manifest.layers.items():
+            tree = layer.tree and [file.sha256 for file in layer.tree.files.values()]
+            layers[name] = [layer.digest, asdict(layer.quantiser) if layer.quantiser else tree]
         digest = hashlib.sha256(canonical_json(layers))
         contents = np.ascontiguousarray(self._contents())
         digest.update(np.sort(contents.view("V32"), axis=0).view(np.uint8).data)  # by their bytes
@@ -306,6 +308,7 @@ class Snapshot:
 def _opened(folder: Path, manifest: Manifest, reuse: Snapshot | None) -> Snapshot:
     if reuse is not None and reuse.manifest == manifest:
         return reuse
+    _require_quantiser(folder, manifest)
     size = sum(entry.size for segment in manifest.segments for entry in segment.files.values())
     check_all = size <= CHECK_ALL_BYTES
     known = {} if reuse is None else {segment.name: segment for segment in reuse.segments}
@@ -319,12 +322,13 @@ def _opened(folder: Path, manifest: Manifest, reuse: Snapshot | None) -> Snapsho
     for name, layer in manifest.layers.items():
         if layer.tree is not None:
             same = reuse is not None and reuse.manifest.layers.get(name) == layer
-            trees[name] = reuse.trees[name] if same and reuse else open_tree(folder, layer, layer.tree)
+            place = folder / "trees" / layer.tree.name
+            trees[name] = reuse.trees[name] if same and reuse else checked_tree(place, layer.tree, layer.dimension)
     for segment in segments:
         for name, opened in segment.layers.items():
-            n_lists = None if opened.lists is None else opened.lists.n_lists
-            if n_lists is not None and trees[name].level_of(n_lists) is None:
-                raise damaged(opened.folder / "list_sizes.npy", f"has {n_lists} lists, like no level of the tree")
+            lists = opened.lists
+            if isinstance(lists, TreeLists) and trees[name].level_of(lists.n_lists) is None:
+                raise damaged(opened.folder / "list_sizes.npy", f"has {lists.n_lists} lists, like no level of the tree")
     hubs, amendments = _open_hubs(folder, manifest, reuse), _open_amendments(folder, manifest, reuse)
     return Snapshot(folder, manifest, segments, trees, hubs, amendments)
 
@@ -347,8 +351,22 @@ def _open_amendments(folder: Path, manifest: Manifest, reuse: Snapshot | None) -
     return read_amendments(folder, manifest.amendments)
 
 
-def open_tree(folder: Path, layer: LayerEntry, entry: TreeEntry) -> Tree:
-    """Open the tree of a compressed layer.
+def _require_quantiser(folder: Path, manifest: Manifest) -> None:
+    """Make sure that this program has the quantiser that layers were compressed with."""
+    for name, layer in manifest.layers.items():
+        if layer.quantiser is not None:
+            ours = shipped_quantiser()
+            if layer.quantiser.digest != ours.digest or layer.dimension != ours.dimension:
+                raise IndexFormatError(
+                    f"{folder}: layer {name!r} was compressed with quantiser {layer.quantiser.digest}, this program "
+                    f"has {ours.digest}; use the program that made it, or add the recordings to a new index"
+                )
+            if layer.quantiser.level >= N_LEVELS:
+                raise damaged(folder / MANIFEST_NAME, f"has a level {layer.quantiser.level}, of {N_LEVELS}")
+
+
+def checked_tree(place: Path, entry: TreeEntry, dimension: int) -> Tree:
+    """Open the tree of a compressed layer of format 2.
 
     Raises
     ------
@@ -357,10 +375,6 @@ def open_tree(folder: Path, layer: LayerEntry, entry: TreeEntry) -> Tree:
     FileNotFoundError
         If it is gone.
     """
-    place = folder / "trees" / entry.name
     for name, expected in entry.files.items():
         check_file(place / name, expected, checksum=True)
-    tree = Tree(map_array(place / "tree.npy", np.float32, (None, layer.dimension)))
-    if fault := tree.fault:
-        raise damaged(place / "tree.npy", fault)
-    return tree
+    return open_tree(place, dimension)

@@ -3,8 +3,8 @@
 In reading order:
 
 exact      exact search; the only door to FAISS
-signs      a descriptor as the signs of its numbers
-tree       cells of a catalogue of signs, trained
-lists      inverted lists by cell, searched
-_kernels   inner loops
+signs      a descriptor as the signs of its numbers, for alignment
+quantiser  the quantiser that ships: list and code of a descriptor
+ivf        inverted lists of codes, searched
+format2    the same of earlier index folders: signs in the lists of a tree
 """

@@ -23,6 +23,7 @@ __all__ = [
     "EXACT_LIMIT",
     "SEED",
     "ExactVectors",
+    "as_vectors",
     "best_first",
     "check_vectors",
     "kmeans",
@@ -81,6 +82,18 @@ def check_vectors(vectors: NDArray[np.floating[Any]], dimension: int, *, name: s
     if not finite.all():
         raise ParameterError(f"{name}: row {int(np.argmin(finite))} holds NaN or infinity")
     return checked
+
+
+def as_vectors(stored: NDArray[Any]) -> NDArray[np.float32]:
+    """Return stored descriptors as float32 [shape=(n, d)]; those of whole numbers are brought to length one.
+
+    >>> as_vectors(np.array([[127, 0], [-3, 4]], dtype=np.int8)).tolist()
+    [[1.0, 0.0], [-0.6000000238418579, 0.800000011920929]]
+    """
+    vectors = stored.astype(np.float32)
+    if stored.dtype.kind == "i":
+        vectors /= np.sqrt(np.maximum(np.einsum("ij,ij->i", vectors, vectors), 1.0))[:, None]
+    return vectors
 
 
 class ExactVectors:

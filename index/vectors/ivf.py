@@ -23,9 +23,10 @@ from numpy.typing import NDArray
 from index.vectors.exact import faiss, search_lists
 from index.vectors.quantiser import BRANCHES, N_LEVELS, ROOTS, Quantiser
 
-__all__ = ["LIST_FILES", "CodeLists", "Column", "SegmentCodes", "sorted_codes"]
+__all__ = ["LIST_FILES", "NPROBE", "CodeLists", "Column", "SegmentCodes", "sorted_codes"]
 
 LIST_FILES = ("list_numbers.npy", "list_sizes.npy", "list_rows.npy", "list_codes.npy")
+NPROBE = 8  # lists visited per query, by default
 BLOCK = 32
 _SPARE = 2  # neighbours asked for beyond those wanted: a tie that ends among them is broken without another search
 _QUERY_BATCH = 4096

@@ -8,8 +8,8 @@ in an order that content alone decides (`LayerSnapshot.ranks`). The fields that 
   landmarks;
 - of a landmark: time (1/4096 s), frequency (1/64 cell), one bit per number of its descriptor. Where the layer is so
   small that it is searched exactly, the descriptor itself;
-- of a layer: its parameters, and once it is compressed its tree (centroids of the signs), its lists and which
-  recordings share a segment: each segment is searched for itself;
+- of a layer: its parameters, and once it is compressed the list and code of each descriptor, and which recordings share
+  a segment;
 - of a hub: its token and the figures that raise its threshold (`index.storage.hubs`).
 
 Within a segment recordings stand in the order of tokens, and segments in that of their first: the order in which they
@@ -21,12 +21,10 @@ give the same bytes.
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
-
-import numpy as np
 
 from fingerprint.errors import IndexLockedError, ParameterError
 from fingerprint.new_files import working_folder
@@ -34,13 +32,13 @@ from index.folder.archive import Progress
 from index.folder.transfer import Archive, check_target, pack_blind
 from index.storage.durable import make_folder, publish, refusals
 from index.storage.hubs import hubs_name, write_hubs
-from index.storage.layers import Prepared, PreparedLayer, prepare
+from index.storage.layers import Prepared, PreparedLayer, prepare, signs_as_vectors
 from index.storage.locks import leased
-from index.storage.manifest import GRANT_NAME, RECORDING, HubsEntry, LayerEntry, Manifest, refuse_blind
+from index.storage.manifest import GRANT_NAME, RECORDING, HubsEntry, Manifest, refuse_blind, refuse_old
 from index.storage.recordings import Recording
-from index.storage.segment_writer import write_segment, write_tree
+from index.storage.segment_writer import write_segment
 from index.storage.snapshot import Snapshot
-from index.vectors.signs import vectors_of_signs
+from index.vectors.ivf import SegmentCodes
 from sourceprint.blind.grants import Grant, Terms
 from sourceprint.blind.tokens import Tokens
 from sourceprint.signatures import PrivateKey
@@ -98,6 +96,8 @@ def export_blind(
     """
     with leased(folder) as lease:
         refuse_blind(folder, lease.manifest, action="exported")
+        if not all(layer.is_exact for layer in lease.manifest.layers.values()):
+            refuse_old(folder, lease.manifest, action="exported blind")
         check_target(folder, target, force=force)
         snapshot = Snapshot.of(folder, lease.manifest)
         if not len(snapshot.recordings):
@@ -114,65 +114,49 @@ def export_blind(
 
 
 def _write_index(place: Path, snapshot: Snapshot, tokens: Tokens, grant_id: str) -> Manifest:
-    """Write trees, hubs and segments, and return the manifest that names them."""
+    """Write hubs and segments, and return the manifest that names them."""
     for name in ("segments", "trees"):
         make_folder(place / name)
-    numbers = count(1)
-    layers: dict[str, LayerEntry] = {}
-    for name, layer in snapshot.manifest.layers.items():
-        layers[name] = replace(layer, tree=None)
-        if name in snapshot.trees:
-            tree = write_tree(
-                place / "trees" / f"{name}-{next(numbers):06d}", snapshot.trees[name], snapshot.layer(name).n_landmarks
-            )
-            layers[name] = replace(layer, tree=tree)
+    numbers, layers = count(1), snapshot.manifest.layers
     segments = []
-    for members, levels in _groups(snapshot, tokens):
-        items = list(_prepared(snapshot, members, layers))
+    for position, members in _groups(snapshot, tokens):
+        items = list(_prepared(snapshot, position, members))
         folder = place / "segments" / f"{next(numbers):06d}"
-        segments.append(write_segment(folder, items, layers, snapshot.trees, levels))
+        segments.append(write_segment(folder, items, layers))
     hubs = _write_hubs(place, snapshot, snapshot.manifest.hubs, tokens, next(numbers))
     return Manifest(1, next(numbers), layers, tuple(segments), hubs, blind=grant_id)
 
 
-def _groups(snapshot: Snapshot, tokens: Tokens) -> list[tuple[list[tuple[str, int]], dict[str, int]]]:
-    """Return, for each segment, token and ordinal of its recordings, and the level of its lists by layer."""
-    by_segment: dict[int, list[tuple[str, int]]] = {}
+def _groups(snapshot: Snapshot, tokens: Tokens) -> list[tuple[int, list[tuple[str, int]]]]:
+    """Return, for each segment, its position, and token and ordinal of its recordings; all are one if all are exact."""
+    is_exact = all(layer.is_exact for layer in snapshot.manifest.layers.values())
+    groups: dict[int, list[tuple[str, int]]] = {}
     for ordinal, recording in enumerate(snapshot.recordings):
-        position = snapshot.recordings.location(ordinal)[0] if snapshot.trees else 0
-        by_segment.setdefault(position, []).append((tokens.of(recording.id), ordinal))
-    groups = []
-    for position, members in by_segment.items():
-        levels = {}
-        for name, tree in snapshot.trees.items():
-            layer = snapshot.segments[position].layers.get(name)
-            if layer is not None and layer.lists is not None:
-                levels[name] = tree.level_of(layer.lists.n_lists)
-        groups.append((sorted(members), {name: level for name, level in levels.items() if level is not None}))
-    return sorted(groups, key=lambda group: group[0])
+        position = 0 if is_exact else snapshot.recordings.location(ordinal)[0]
+        groups.setdefault(position, []).append((tokens.of(recording.id), ordinal))
+    return sorted(((position, sorted(members)) for position, members in groups.items()), key=lambda group: group[1])
 
 
-def _prepared(
-    snapshot: Snapshot, members: list[tuple[str, int]], layers: Mapping[str, LayerEntry]
-) -> Iterator[Prepared]:
+def _prepared(snapshot: Snapshot, position: int, members: list[tuple[str, int]]) -> Iterator[Prepared]:
     """Yield the recordings, whose rows stay in the memory maps they come from."""
+    layers, stored = snapshot.manifest.layers, snapshot.segments[position].layers
+    coded = {name: one.lists.by_row() for name, one in stored.items() if isinstance(one.lists, SegmentCodes)}
     for token, ordinal in members:
         before = snapshot.recordings[ordinal]
         recording = Recording(token, duration_ms=before.duration_ms, excluded=before.excluded)
-        rows = {}
-        for name in layers:
+        rows, slim = {}, {}
+        for name, layer in layers.items():
             columns = snapshot.layer(name).columns_of(ordinal)
             if columns:
-                signs = vectors_of_signs(columns["codes"]).astype(np.float16)
-                rows[name] = PreparedLayer({"vectors": signs, **columns})
-        item = prepare(recording, rows, layers)
+                rows[name] = PreparedLayer({**signs_as_vectors(columns["codes"], layer), **columns})
+                slim[name] = PreparedLayer(columns)
+            if columns and name in coded:
+                first, last = stored[name].bounds[snapshot.recordings.location(ordinal)[1] :][:2]
+                cells, codes = coded[name]
+                slim[name] = PreparedLayer(columns, (cells[first:last], codes[first:last]))
         # The vectors are in the digest of the content now. A compressed layer stores none, and all of them together
         # would not fit into memory.
-        slim = {
-            name: PreparedLayer({one.name: layer.columns[one.name] for one in layers[name].stored_columns})
-            for name, layer in rows.items()
-        }
-        yield replace(item, layers=slim)
+        yield replace(prepare(recording, rows, layers), layers=slim)
 
 
 def _write_hubs(

@@ -157,7 +157,8 @@ def compact(index: Path | None, quiet: bool) -> None:
     """Rewrite the index without removed recordings.
 
     It becomes one segment, with lists that suit its size, and needs as much room again meanwhile. Readers may go on;
-    files that they have open are deleted with the next change after they have finished.
+    files that they have open are deleted with the next change after they have finished. An index of format version 2
+    becomes one of version 3, if its descriptors are still there.
 
     Example: sourceprint compact
     """
@@ -166,7 +167,7 @@ def compact(index: Path | None, quiet: bool) -> None:
     from sourceprint.text.index_text import compaction_text
 
     opened = Index.open(index_place(index))
-    with opened.writer() as writer:
+    with opened.writer(converting=True) as writer:
         before = opened.info()
         writer.compact()
     if not quiet:

@@ -293,7 +293,8 @@ def test_a_faulty_disk_refuses_below_its_folder_alone(tmp_path: Path) -> None:
 
 
 def test_phases_are_told_by_written_files() -> None:
-    assert phase_of(Operation("create", "trees/recording-000002/tree.npy")) == "tree"
+    assert phase_of(Operation("create", "segments/000001/recording/list_rows.npy")) == "lists"
+    assert phase_of(Operation("create", "segments/000001/recording/times.npy")) == "segment"
     assert phase_of(Operation("write", "manifest.json.tmp")) == "manifest"
     assert phase_of(Operation("delete", "segments/000001/keys.npy")) == "clean"
 

@@ -124,8 +124,8 @@ def wait_for(condition: Callable[[], bool]) -> None:
 
 
 def parts(folder: Path) -> set[str]:
-    """Return the folders of segments and trees on the disk."""
-    found = {f"{kind}/{path.name}" for kind in ("segments", "trees") for path in (folder / kind).iterdir()}
+    """Return the folders of segments on the disk."""
+    found = {f"segments/{path.name}" for path in (folder / "segments").iterdir()}
     assert found
     return found
 

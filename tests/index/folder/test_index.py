@@ -26,8 +26,8 @@ from fingerprint.errors import (
     UnknownRecordingError,
 )
 from index.folder.index import Index, LayerLandmarks, LayerSnapshot, LayerSpec, Recording, Snapshot
-from index.vectors.lists import sorted_by_list
-from index.vectors.signs import words_of
+from index.vectors.ivf import sorted_codes
+from index.vectors.quantiser import shipped_quantiser
 from tests.landmark_sets import ALWAYS, LAYERS, NEVER, SPEC, fill, landmarks, naive_search
 
 COUNTS = {"a": 40, "b": 0, "c": 70, "d": 1, "e": 55}
@@ -70,7 +70,7 @@ def test_added_recordings_are_found(tmp_path: Path, exact_limit: int) -> None:
         taken_times, taken_bins = view.take(rows[:, 0])
         np.testing.assert_array_equal(taken_times, times)
         np.testing.assert_array_equal(taken_bins, bins)
-        assert (similarity[:, 0] > (0.999 if exact_limit == NEVER else 0.7)).all()
+        assert (similarity[:, 0] > (0.999 if exact_limit == NEVER else 0.5)).all()
 
 
 def test_landmarks_are_views_of_the_map_and_cannot_be_written(tmp_path: Path) -> None:
@@ -226,34 +226,6 @@ def test_many_small_adds_leave_few_segments(tmp_path: Path) -> None:
     assert info["layers"]["recording"]["kind"] == "compressed"
     assert ids(index.snapshot()) == [f"r{i}" for i in range(40)]
     assert len(list((tmp_path / "index" / "segments").iterdir())) == info["segments"]
-    assert len(list((tmp_path / "index" / "trees").iterdir())) == 1
-
-
-@pytest.mark.slow
-def test_a_growing_layer_gets_a_deeper_tree_and_keeps_its_codes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("index.vectors.tree.LEAST_PER_LEAF", 1)  # so that a test has enough landmarks for two levels
-    monkeypatch.setattr("index.vectors.tree.LIST_LENGTH", 1)
-    index = fill(tmp_path / "index", {f"r{i}": 50 for i in range(6)}, exact_limit=ALWAYS)
-    first = index.info()["layers"]["recording"]
-    with index.writer() as writer:
-        for i in range(6, 47):
-            writer.add(Recording(f"r{i}"), {"recording": landmarks(50, i)})
-    assert index.info()["layers"]["recording"]["trained_at"] == 300  # not yet eight times as many
-    with index.writer() as writer:
-        writer.add(Recording("r47"), {"recording": landmarks(50, 47)})
-    second = index.info()["layers"]["recording"]
-    assert (first["lists"], first["trained_at"]) == (64, 300)
-    assert (second["lists"], second["trained_at"]) == (512, 2400)
-    (sizes,) = (tmp_path / "index" / "segments").rglob("list_sizes.npy")
-    assert np.load(sizes).size == 512
-    view = index.snapshot().layer("recording")
-    for seed in (0, 20, 47):
-        vectors = landmarks(50, seed).vectors
-        np.testing.assert_array_equal(view.landmarks_of(seed)[2], np.packbits(vectors.astype(np.float16) > 0, axis=1))
-        rows, _ = view.search(vectors, 1, nprobe=1000)
-        np.testing.assert_array_equal(rows[:, 0], view.first_row(seed) + np.arange(50))
 
 
 def test_compacting_gives_the_index_that_adding_would_have_given(tmp_path: Path) -> None:
@@ -265,16 +237,16 @@ def test_compacting_gives_the_index_that_adding_would_have_given(tmp_path: Path)
     assert (index.info()["segments"], index.info()["removed"]) == (1, 0)
     assert index.verify() == []
     (segment,) = (tmp_path / "index" / "segments").iterdir()
-    tree = Snapshot.open(tmp_path / "index").trees["recording"]
+    layer = Snapshot.open(tmp_path / "index").manifest.layers["recording"]
+    assert layer.quantiser is not None
     vectors = np.concatenate([landmarks(60, i).vectors for i in range(20) if i not in (0, 7, 8, 19)])
-    codes = np.packbits(vectors.astype(np.float16) > 0, axis=1)
-    np.testing.assert_array_equal(np.load(segment / "recording" / "codes.npy"), codes)
-    sizes, rows, parts = sorted_by_list(words_of(codes), tree)
-    np.testing.assert_array_equal(np.load(segment / "recording" / "list_sizes.npy"), sizes)
-    np.testing.assert_array_equal(np.load(segment / "recording" / "list_rows.npy"), rows)
-    np.testing.assert_array_equal(
-        np.load(segment / "recording" / "list_codes.npy").ravel(), np.concatenate(list(parts))
-    )
+    halves = vectors.astype(np.float16)
+    np.testing.assert_array_equal(np.load(segment / "recording" / "codes.npy"), np.packbits(halves > 0, axis=1))
+    encoded = shipped_quantiser().encode(halves.astype(np.float32))
+    for name, (shape, dtype, parts) in sorted_codes(*encoded, layer.quantiser.level).items():
+        stored = np.load(segment / "recording" / name)
+        assert (stored.shape, stored.dtype) == (shape, dtype)
+        np.testing.assert_array_equal(stored, np.concatenate(list(parts)))
 
 
 @pytest.mark.same_bytes
@@ -488,7 +460,7 @@ def test_another_format_version_is_refused_and_both_named(tmp_path: Path) -> Non
     body["format_version"] = 99
     body["checksum"] = _checksum(body)
     path.write_text(json.dumps(body))
-    with pytest.raises(IndexFormatError, match="format version 99, this program reads and writes version 2"):
+    with pytest.raises(IndexFormatError, match="format version 99, this program reads versions 2 and 3"):
         Index.open(tmp_path / "index")
 
 

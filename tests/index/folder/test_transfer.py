@@ -397,11 +397,9 @@ def test_a_forged_index_with_sound_checksums_is_refused(
     refused(archive, (tmp_path / "forged.tar").read_bytes(), match="is no sound index|has an unsound manifest")
 
 
-def test_another_format_version_is_named(archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    manifest = read_manifest(tmp_path / "small")
-    with monkeypatch.context() as patch:
-        patch.setattr("index.storage.manifest.FORMAT_VERSION", 99)
-        pack(tmp_path / "new.tar", manifest, files_of(tmp_path / "small"))
+def test_another_format_version_is_named(archive: Path, tmp_path: Path) -> None:
+    manifest = replace(read_manifest(tmp_path / "small"), format_version=99)
+    pack(tmp_path / "new.tar", manifest, files_of(tmp_path / "small"))
     refused(archive, (tmp_path / "new.tar").read_bytes(), match=r"bad\.tar: index of format version 99, this program")
 
 

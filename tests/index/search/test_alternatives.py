@@ -237,6 +237,7 @@ def test_copies_that_fill_all_neighbours_hide_no_other(
     _, passage = only(match_track(excerpt(0), snapshot))
     assert len(passage.also_fits) == 20
     monkeypatch.setattr(shared, "_MOST_SEARCHES", 1)
+    monkeypatch.setattr(shared, "_NEIGHBOURS", 2)
     _, passage = only(match_track(excerpt(0), snapshot))
     assert len(passage.also_fits) < 20
 

@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 
 import sourceprint
 from index.folder.index import Index
-from index.vectors.tree import ROOTS
 from sourceprint.processes import in_this_process
 from tests.command_line import RATE_HZ, catalogue, music, run, write
 
@@ -377,7 +376,7 @@ def test_an_index_is_made_opened_and_closed(tmp_path: Path) -> None:
 def test_many_threads_match_on_one_index_while_one_adds(tmp_path: Path, kind: str) -> None:
     index = catalogue(tmp_path / "label", [1, 2, 3])
     if kind == "compressed":
-        with Index.open(index).writer(exact_limit=ROOTS) as writer:
+        with Index.open(index).writer(exact_limit=64) as writer:
             writer.compact()
     given = [excerpt(seed) for seed in (1, 2, 3, 7)]
     assert sourceprint.open(index).info()["layers"]["recording"]["kind"] == kind

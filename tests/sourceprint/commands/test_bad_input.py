@@ -371,7 +371,7 @@ def test_an_index_of_another_version(prepared: Path, tmp_path: Path) -> None:
     body["format_version"] = 99
     body["checksum"] = "sha256:" + hashlib.sha256(canonical_json(body)).hexdigest()
     (index / "manifest.json").write_text(json.dumps(body))
-    refused(index, prepared, "index of format version 99, this program reads and writes version 2; use the program")
+    refused(index, prepared, "index of format version 99, this program reads versions 2 and 3; use the program")
 
 
 def test_an_index_with_other_parameters(prepared: Path, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The kernels of the coarse tree and the inverted lists against their plain twins, on random and on odd input."""
+"""The kernels of trees and lists of format 2 against their plain twins, on random and on odd input."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from index.vectors import _kernels as _list_kernels
+from index.vectors.format2 import _kernels as _list_kernels
 from tests import naive
 
 pytestmark = pytest.mark.kernels
@@ -56,32 +56,6 @@ def test_bits_are_counted(word: int, count: int) -> None:
         planes, lists, code, starts, counted, rows, 0, bounds, ranks, usable, True, 9, weights, scores, no_rows
     )
     assert scores.tolist() == [[count]]  # the compiled count
-
-
-@pytest.mark.parametrize("words", [1, 2, 3])
-@pytest.mark.parametrize("n", [0, 1, 40])
-def test_codes_unpack_to_their_signs(n: int, words: int) -> None:
-    codes = random_codes(n, words, 1)
-    out = np.empty((n, 64 * words), np.float32)
-    _list_kernels.unpack_all(codes, np.float32(0.1), out)
-    np.testing.assert_array_equal(out, naive.sign_vectors(codes, 0.1).astype(np.float32))
-    for code, expected in zip(codes, out, strict=True):
-        single = np.empty(64 * words, np.float32)
-        _list_kernels.unpack(code, np.float32(0.1), single)
-        np.testing.assert_array_equal(single, expected)
-
-
-@pytest.mark.parametrize(("n_roots", "n_levels", "words"), [(64, 1, 1), (8, 3, 1), (5, 2, 2), (1, 3, 1)])
-def test_codes_go_down_to_the_nearest_child_of_the_nearest_child(n_roots: int, n_levels: int, words: int) -> None:
-    levels = random_levels(n_roots, n_levels, 64 * words, 2)
-    codes = random_codes(60, words, 3)
-    vectors = naive.sign_vectors(codes, 0.1)
-    for level in range(n_levels):
-        out = np.full(60, 1 << 31, np.uint32)
-        scratch = np.empty(64 * words, np.float32)
-        _list_kernels.assign(codes, np.float32(0.1), *flat(levels), level, scratch, out)
-        assert out.tolist() == naive.assign(vectors, levels, level, BRANCHES)
-        assert levels[level][out].any(axis=1).all()
 
 
 @pytest.mark.parametrize(
@@ -191,46 +165,3 @@ def test_a_scan_adds_to_the_results_of_other_segments() -> None:
         return scores.tolist(), best.tolist()
 
     assert scan([slice(0, 7), slice(7, 30)]) == scan([slice(0, 30)]) == scan([slice(7, 30), slice(0, 7)])
-
-
-@pytest.mark.parametrize("n", [0, 1, 500])
-def test_rows_are_sorted_into_lists_in_their_order(n: int) -> None:
-    lists = np.random.default_rng(12).integers(0, 9, n).astype(np.uint32)
-    sizes = np.bincount(lists, minlength=9)
-    position = np.concatenate([[0], np.cumsum(sizes[:-1])]).astype(np.int64)
-    out = np.full(n, 1 << 31, np.uint32)
-    _list_kernels.sort_into_lists(lists, position, out)
-    assert out.tolist() == np.argsort(lists, kind="stable").tolist()
-    assert position.tolist() == np.cumsum(sizes).tolist()
-
-
-@pytest.mark.parametrize("sizes", [[40, 0, 8, 3, 1, 90], [0], [9]])
-@pytest.mark.parametrize("rounds", [0, 1, 8])
-def test_nodes_are_split_by_k_means(sizes: list[int], rounds: int) -> None:
-    n, d = sum(sizes), 64
-    vectors = np.random.default_rng(13).normal(0, 0.125, (n, d)).astype(np.float32)
-    bounds = np.cumsum([0, *sizes])
-    members = np.full(n, -1, np.int32)
-    centroids, half_norms = (
-        np.full((len(sizes) * BRANCHES, d), 9, np.float32),
-        np.empty(len(sizes) * BRANCHES, np.float32),
-    )
-    sums, counts = np.empty((BRANCHES, d), np.float32), np.empty(BRANCHES, np.int64)
-    _list_kernels.split_nodes(vectors, bounds, rounds, members, sums, counts, centroids, half_norms)
-    children, expected, alive = naive.split_nodes(vectors, bounds, rounds, BRANCHES)
-    assert members.tolist() == children
-    assert np.isfinite(half_norms).tolist() == alive.tolist()
-    np.testing.assert_allclose(centroids[alive], expected[alive], atol=1e-6)
-    np.testing.assert_allclose(half_norms[alive], 0.5 * (expected[alive] ** 2).sum(axis=1), atol=1e-6)
-    assert alive.reshape(-1, BRANCHES).sum(axis=1).tolist() == [min(size, BRANCHES) for size in sizes]
-
-
-def test_equal_vectors_go_to_one_child() -> None:
-    vectors = np.ones((20, 64), np.float32)
-    members, half_norms = np.full(20, -1, np.int32), np.empty(BRANCHES, np.float32)
-    centroids = np.empty((BRANCHES, 64), np.float32)
-    sums, counts = np.empty((BRANCHES, 64), np.float32), np.empty(BRANCHES, np.int64)
-    _list_kernels.split_nodes(vectors, np.array([0, 20]), 4, members, sums, counts, centroids, half_norms)
-    assert members.tolist() == [0] * 20
-    assert np.isfinite(half_norms).tolist() == [True] + [False] * 7
-    np.testing.assert_array_equal(centroids[0], vectors[0])

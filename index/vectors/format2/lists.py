@@ -1,20 +1,11 @@
-"""Inverted lists: the descriptors of a layer sorted by the nodes of the coarse tree, and the search through them.
+"""Inverted lists of signs: 8 bytes for 64 numbers, sorted by the nodes of a tree, and the search through them.
 
-A descriptor is kept as the signs of its numbers (`index.vectors.signs`): 8 bytes for 64 numbers. The estimated
-similarity of a query is its scalar product with them. It finds more than a product quantiser of the same size
-(measured on 333 000 real
-landmarks and 20 000 distorted queries, true neighbour among the first two: exact 25.0 %, signs 20.3 %, product
-quantiser of 8 bytes 18.5 %, of 16 bytes 21.6 %), needs no training, so codes never change, and is the code that
-alignment reads anyway.
-
-The search is ours and not FAISS' because a catalogue of 100 000 recordings needs row numbers of 4 bytes in
-place of 8, lists without padding, so that small segments may have many, recordings that were removed or are filtered
-out passed over in the scan itself, and checksums per list, so that nothing damaged is ever used. Its
-speed is of the same order: 1.4 ns per code, 1.9 with FastScan on codes of 8 bytes, in two runs on a shared machine.
+The estimated similarity of a query is its scalar product with the signs. Lists have checksums, which are compared when
+they are first used.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -22,20 +13,20 @@ import numpy as np
 import xxhash
 from numpy.typing import NDArray
 
-from index.vectors import _kernels as _list_kernels
+from index.vectors.format2 import _kernels as _list_kernels
+from index.vectors.format2.tree import SIGN_SCALE, Tree
 from index.vectors.signs import words_of
-from index.vectors.tree import SIGN_SCALE, Tree, level_for
 
-__all__ = ["NPROBE", "InvertedLists", "Lists", "list_checks", "sorted_by_list"]
+__all__ = ["NPROBE_2", "TreeLists", "TreeSearch"]
 
-NPROBE = 16  # lists visited per query, by default
+NPROBE_2 = 16  # lists visited per query, by default
+
 MOST_CODES = 12_288  # weighed per query and segment; at 400 M landmarks 7 000 (4 lists) find as many excerpts as 28 000
 _QUERY_BATCH = 4096
-_GATHER = 1 << 20
 
 
 @dataclass(frozen=True, eq=False)
-class Lists:
+class TreeLists:
     """The lists of one segment in one layer.
 
     Attributes
@@ -92,58 +83,14 @@ class Lists:
         return None
 
 
-def sorted_by_list(
-    codes: NDArray[np.uint64], tree: Tree, level: int | None = None
-) -> tuple[NDArray[np.uint32], NDArray[np.uint32], Iterator[NDArray[np.uint64]]]:
-    """Sort the descriptors of a segment into lists.
-
-    Parameters
-    ----------
-    codes : ndarray [shape=(n, d / 64), dtype=uint64]
-        In row order, usually memory-mapped.
-    tree : Tree
-        The coarse quantiser.
-    level : int, optional
-        Level of the tree whose nodes have a list each (default: the one that suits the size of the segment).
-
-    Returns
-    -------
-    sizes : ndarray [shape=(n_lists,), dtype=uint32]
-        Descriptors per list.
-    rows : ndarray [shape=(n,), dtype=uint32]
-        Rows in the order of the lists.
-    parts : iterator of ndarray
-        The codes in that order, word by word: consecutive parts of an array [shape=(d / 64, n)].
-    """
-    level = level_for(len(codes), tree.n_levels) if level is None else level
-    lists = tree.assign(codes, level)
-    sizes = np.bincount(lists, minlength=tree.n_lists(level)).astype(np.uint32)
-    rows = np.empty(len(codes), dtype=np.uint32)
-    position = np.concatenate([[0], np.cumsum(sizes[:-1], dtype=np.int64)])
-    _list_kernels.sort_into_lists(lists, position, rows)
-
-    def parts() -> Iterator[NDArray[np.uint64]]:
-        for word in range(codes.shape[1]):
-            for start in range(0, len(rows), _GATHER):
-                yield codes[rows[start : start + _GATHER], word]
-
-    return sizes, rows, parts()
-
-
-def list_checks(sizes: NDArray[np.uint32], codes: NDArray[np.uint64], rows: NDArray[np.uint32]) -> NDArray[np.uint64]:
-    """Return the checksum of each list: XXH3-64 of its codes, word by word, then of its rows, little-endian."""
-    starts = np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])
-    return np.array([_check(codes, rows, starts, number) for number in range(sizes.size)], dtype=np.uint64)
-
-
-class InvertedLists:
+class TreeSearch:
     """Search through the lists of all segments of a layer.
 
     Parameters
     ----------
     tree : Tree
         The coarse quantiser of all segments.
-    segments : sequence of Lists
+    segments : sequence of TreeLists
         In row order.
     first_rows : sequence of int
         Row number of the first row of each segment.
@@ -156,7 +103,7 @@ class InvertedLists:
     def __init__(
         self,
         tree: Tree,
-        segments: Sequence[Lists],
+        segments: Sequence[TreeLists],
         first_rows: Sequence[int],
         bounds: NDArray[np.int64],
         ranks: NDArray[np.int64] | None = None,
@@ -222,7 +169,7 @@ class InvertedLists:
             similarity[part][found] = np.minimum(product / (SIGN_SCALE * math.sqrt(queries.shape[1])), 1.0)[found]
         return rows, similarity, None
 
-    def _sizes(self, lists: Lists, first_row: int) -> NDArray[np.int64]:
+    def _sizes(self, lists: TreeLists, first_row: int) -> NDArray[np.int64]:
         """Return how many codes of each list are of recordings that are not removed; -1 where that is to be counted."""
         first, last = np.searchsorted(self._bounds[:-1], [first_row, first_row + lists.rows.size])
         if self._ranks[first:last].min(initial=0) < 0:

@@ -15,15 +15,10 @@ from fingerprint.kernel_cache import share_safely
 
 __all__ = [
     "CHUNK",
-    "assign",
     "comes_before",
     "descend",
     "popcount",
     "scan",
-    "sort_into_lists",
-    "split_nodes",
-    "unpack",
-    "unpack_all",
 ]
 
 share_safely(__name__)
@@ -60,51 +55,6 @@ def dot(a, b):
     for i in range(a.shape[0]):
         total += a[i] * b[i]
     return total
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def unpack(words, scale, out):
-    """Write the sign vector of one code, +-`scale`, into `out`; bits stand as `numpy.packbits` puts them."""
-    for w in range(words.shape[0]):
-        word = words[w]
-        for i in range(64):
-            bit = (word >> np.uint64(i ^ 7)) & np.uint64(1)
-            out[w * 64 + i] = scale if bit == np.uint64(1) else -scale
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def unpack_all(codes, scale, out):
-    """Write the sign vector of every code."""
-    for i in range(codes.shape[0]):
-        unpack(codes[i], scale, out[i])
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def best_child(vector, centroids, half_norms, first, last):
-    """Return the centroid of [first, last) nearest to `vector`, and how near: its product less half its square."""
-    best = first
-    nearness = np.float32(-np.inf)
-    for c in range(first, last):
-        value = dot(vector, centroids[c]) - half_norms[c]
-        if value > nearness:
-            nearness = value
-            best = c
-    return best, nearness
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def assign(codes, scale, centroids, half_norms, first, level, vector, out):
-    """Walk every code down the tree, to the nearest child of the nearest child..., and write its list at `level`.
-
-    `first[l]` is where the centroids of level `l` start; `codes` has one row of words per descriptor.
-    """
-    for i in range(codes.shape[0]):
-        unpack(codes[i], scale, vector)
-        node, _ = best_child(vector, centroids, half_norms, first[0], first[1])
-        for upper in range(level):
-            child = first[upper + 1] + (node - first[upper]) * BRANCHES
-            node, _ = best_child(vector, centroids, half_norms, child, child + BRANCHES)
-        out[i] = node - first[level]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -241,64 +191,3 @@ def scan(
                         at -= 1
                     scores[q, at] = weight
                     best[q, at] = row
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def sort_into_lists(lists, position, out):
-    """Write the rows of each list, ascending, one list after the other (a counting sort).
-
-    `position` holds where each list starts and is moved on; `out` gets the rows.
-    """
-    for row in range(lists.shape[0]):
-        number = lists[row]
-        out[position[number]] = row
-        position[number] += 1
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def split_nodes(vectors, bounds, rounds, members, sums, counts, centroids, half_norms):
-    """Split the sample of every node into `BRANCHES` by k-means (Lloyd), from members spread over it.
-
-    Parameters
-    ----------
-    vectors : float32 [n, d]
-        Sample, the members of a node together.
-    bounds : int64 [nodes + 1]
-        Where each node's members start.
-    rounds : int
-        Rounds of Lloyd's algorithm.
-    members : int32 [n]
-        Gets the child, 0 to 7, of each vector.
-    sums, counts : float32 [BRANCHES, d], int64 [BRANCHES]
-        Scratch.
-    centroids, half_norms : float32 [nodes * BRANCHES, d], float32 [nodes * BRANCHES]
-        Get the children; one without members has an infinite norm, so that nothing is near it.
-    """
-    for node in range(bounds.shape[0] - 1):
-        a, b = bounds[node], bounds[node + 1]
-        child = node * BRANCHES
-        n = b - a
-        for c in range(BRANCHES):
-            centroids[child + c] = 0.0
-            half_norms[child + c] = np.inf
-            if n > 0 and c < n:
-                centroids[child + c] = vectors[a + (c * n) // min(n, BRANCHES)]
-                half_norms[child + c] = np.float32(0.5) * dot(centroids[child + c], centroids[child + c])
-        for turn in range(rounds + 1):
-            sums[:] = 0.0
-            counts[:] = 0
-            for i in range(a, b):
-                best, _ = best_child(vectors[i], centroids, half_norms, child, child + BRANCHES)
-                members[i] = best - child
-                counts[best - child] += 1
-                for j in range(vectors.shape[1]):
-                    sums[best - child, j] += vectors[i, j]
-            if turn == rounds:
-                break
-            for c in range(BRANCHES):
-                if counts[c] == 0:
-                    half_norms[child + c] = np.inf
-                    continue
-                for j in range(vectors.shape[1]):
-                    centroids[child + c, j] = sums[c, j] / np.float32(counts[c])
-                half_norms[child + c] = np.float32(0.5) * dot(centroids[child + c], centroids[child + c])
