@@ -14,7 +14,7 @@ from sourceprint.outputs import program_version
 from sourceprint.service.console import decisions, entrance, own, pages, team
 from sourceprint.service.console.audio import audio_pages
 from sourceprint.service.console.back_office import office
-from sourceprint.service.console.queue import all_uses, match, one_use
+from sourceprint.service.console.queue import all_uses, desk, match, one_use
 from sourceprint.service.routes import (
     catalogue,
     checks,
@@ -77,6 +77,7 @@ def create_app(server: Server) -> FastAPI:
         team,
         decisions,
         all_uses,
+        desk,
         match,
         one_use,
         office,

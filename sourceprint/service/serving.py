@@ -9,6 +9,7 @@ import uvicorn
 
 from fingerprint.errors import ParameterError
 from sourceprint.service.application import create_app
+from sourceprint.service.desk.chores import do_chores
 from sourceprint.service.hooks.delivery import Courier
 from sourceprint.service.json_logs import log_as_json
 from sourceprint.service.line.crew import Crew
@@ -49,6 +50,9 @@ def serve(server: Server, *, host: str, port: int, workers: int, started: Callab
         server.folder.uploads,
         days=server.settings.result_days,
         keep_audio=server.settings.keep_audio,
+        chore=lambda: do_chores(
+            server.database, server.folder, days=server.settings.dispute_days, state=server.settings.lapsed_dispute
+        ),
     )
     config = uvicorn.Config(
         create_app(server), log_config=None, server_header=False, timeout_keep_alive=15,

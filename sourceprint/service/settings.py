@@ -42,6 +42,10 @@ class Settings:
         Whether uploads are kept once their job is done; by default they are deleted.
     result_days : int
         Days after which results are erased; 0 keeps them.
+    dispute_days : int
+        Days after which a dispute that nobody answered lapses; 0 lets none lapse.
+    lapsed_dispute : str
+        State that a use then gets: "withdrawn" or "resolved".
     per_minute : int
         Requests of one key in a minute.
     webhook_private : bool
@@ -60,6 +64,8 @@ class Settings:
     lease_seconds: int = 60
     keep_audio: bool = False
     result_days: int = 0
+    dispute_days: int = 30
+    lapsed_dispute: str = "withdrawn"
     per_minute: int = 600
     webhook_private: bool = False
     origin: str = ""
@@ -70,10 +76,13 @@ class Settings:
             ("json_kb", 1),
             ("lease_seconds", 30),
             ("result_days", 0),
+            ("dispute_days", 0),
             ("per_minute", 1),
         ):
             if getattr(self, name) < least:
                 raise ParameterError(f"{name}={getattr(self, name)}: must be at least {least}")
+        if self.lapsed_dispute not in ("withdrawn", "resolved"):
+            raise ParameterError(f"lapsed_dispute={self.lapsed_dispute:.40}: must be withdrawn or resolved")
 
 
 def settings_of(environment: Mapping[str, str] = os.environ, **given: Any) -> Settings:

@@ -8,6 +8,7 @@ import logging
 import shutil
 import threading
 import time
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -82,7 +83,7 @@ def drop_leftovers(database: ServiceDatabase, uploads: Path, *, keep_audio: bool
 
 
 class Housekeeper:
-    """A thread that does both, every hour, until it is stopped.
+    """A thread that does both, and more chores, every hour, until it is stopped.
 
     Parameters
     ----------
@@ -92,13 +93,24 @@ class Housekeeper:
         As for `erase_old_results`.
     keep_audio : bool
         As for `drop_leftovers`.
+    chore : callable, optional
+        Called as often; an error of ours waits for the next time.
     """
 
-    def __init__(self, database: ServiceDatabase, uploads: Path, *, days: int, keep_audio: bool) -> None:
-        self._database = database
-        self._uploads = uploads
-        self._days = days
-        self._keep_audio = keep_audio
+    def __init__(
+        self,
+        database: ServiceDatabase,
+        uploads: Path,
+        *,
+        days: int,
+        keep_audio: bool,
+        chore: Callable[[], object] | None = None,
+    ) -> None:
+        self._chores: list[Callable[[], object]] = [
+            lambda: erase_old_results(database, uploads, days=days),
+            lambda: drop_leftovers(database, uploads, keep_audio=keep_audio),
+            *([] if chore is None else [chore]),
+        ]
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="housekeeper", daemon=True)
 
@@ -113,10 +125,10 @@ class Housekeeper:
 
     def _run(self) -> None:
         while True:
-            try:
-                erase_old_results(self._database, self._uploads, days=self._days)
-                drop_leftovers(self._database, self._uploads, keep_audio=self._keep_audio)
-            except (SourceprintError, OSError) as error:
-                _LOG.warning("retention waits: %s", error)
+            for chore in self._chores:
+                try:
+                    chore()
+                except (SourceprintError, OSError) as error:
+                    _LOG.warning("a chore waits: %s", error)
             if self._stopping.wait(_EVERY_SECONDS):
                 return

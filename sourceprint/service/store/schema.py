@@ -22,6 +22,7 @@ from sqlalchemy import (
 )
 
 __all__ = [
+    "allowance",
     "api_key",
     "approval",
     "challenge",
@@ -38,6 +39,7 @@ __all__ = [
     "person",
     "setting",
     "sign_in",
+    "use_note",
     "watch",
     "watched_file",
     "webhook",
@@ -308,4 +310,32 @@ outbox = Table(
     Column("entry", LargeBinary, nullable=False),  # the bytes of the log
     Column("log_index", _Big, unique=True),  # where the log has it; null: not yet
     Index("ix_outbox_organisation", "organisation_id", "log_index"),
+)
+
+use_note = Table(
+    "use_note",
+    metadata,
+    Column("id", _Big, primary_key=True, autoincrement=True),
+    Column("organisation_id", _Id, ForeignKey("organisation.id"), nullable=False),
+    Column("use_id", _Id, nullable=False),  # in the organisation's database of rights
+    Column("kind", String(16), nullable=False),  # "comment" or "assignment"
+    Column("content", Text, nullable=False),  # the comment, or the actor that the use is assigned to; "" is nobody
+    Column("made_at", _Time, nullable=False),
+    Column("made_by", Text, nullable=False),
+    Index("ix_use_note_use", "organisation_id", "use_id"),
+    Index("ix_use_note_kind", "organisation_id", "kind"),
+)
+
+allowance = Table(
+    "allowance",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("organisation_id", _Id, ForeignKey("organisation.id"), nullable=False, index=True),
+    Column("licensee", Text, nullable=False),
+    Column("recording_id", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("made_at", _Time, nullable=False),
+    Column("made_by", Text, nullable=False),
+    Column("ended_at", _Time),
+    Column("ended_by", Text),
 )

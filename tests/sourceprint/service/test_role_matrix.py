@@ -12,7 +12,7 @@ from sourceprint.service.access.api_keys import KeyScope
 from sourceprint.service.console import decisions, entrance, own, pages, team
 from sourceprint.service.console.audio import audio_pages
 from sourceprint.service.console.back_office import office
-from sourceprint.service.console.queue import all_uses, match, one_use
+from sourceprint.service.console.queue import all_uses, desk, match, one_use
 from sourceprint.service.people.roles import Role
 from tests.console_browser import cookies_of, new_person, poster
 from tests.service_servers import TestService
@@ -32,7 +32,7 @@ ROLES = {
     "admin": {"admin"},
 }
 READERS = {"scan": {"admin"}, "check": {"admin"}, "catalogue:read": {"admin"}}  # for reading alone
-MODULES = (pages, entrance, own, team, decisions, all_uses, match, one_use, office, audio_pages)
+MODULES = (pages, entrance, own, team, decisions, all_uses, desk, match, one_use, office, audio_pages)
 ANYBODY, EVERYONE = {"nobody", *Role}, set(Role)
 PAGES: dict[str, set[str]] = {
     "GET /": ANYBODY,
@@ -67,6 +67,12 @@ PAGES: dict[str, set[str]] = {
     "GET /console/review/{use_id}/picture/{number}/{side}": {"admin", "reviewer", "auditor"},
     "POST /console/review/{use_id}": {"admin", "reviewer"},
     "POST /console/review/{use_id}/undo": {"admin", "reviewer"},
+    "POST /console/review/{use_id}/comment": {"admin", "reviewer"},
+    "POST /console/review/{use_id}/assignment": {"admin", "reviewer"},
+    "POST /console/review/{use_id}/exclusion": {"admin", "reviewer"},
+    "POST /console/review/{use_id}/allowance": {"admin", "reviewer"},
+    "GET /console/review/allowances": {"admin", "reviewer", "accountant", "auditor"},
+    "POST /console/review/allowances/{allowance_id}/end": {"admin", "reviewer"},
     "POST /console/review/bulk": {"admin", "reviewer"},
     "POST /console/review/bulk/decision": {"admin", "reviewer"},
     "GET /console/statements": {"admin", "accountant", "auditor"},

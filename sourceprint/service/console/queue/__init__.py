@@ -9,5 +9,6 @@ so the next use is the next of the filtered list.
 - `all_uses`: the queue, page by page, and decisions on all of it
 - `audio_at_hand`: the scan of a use, and the audio of both sides, as far as they are kept
 - `match`: both sides as players and spectrograms
+- `desk`: comments, assignments, exclusions and allowances
 - `one_use`: one use, decided, and a decision undone
 """

@@ -22,12 +22,14 @@ from sourceprint.service.console.queue.decision import (
     field_of,
     may_decide,
     money_of,
+    people_of,
     rights_of,
     seconds_of,
 )
 from sourceprint.service.console.queue.filters import After, Done, Wanted, query_text
 from sourceprint.service.console.queue.kept import waiting_in
 from sourceprint.service.console.visitors import ConsoleRoute, Form
+from sourceprint.service.desk.notes import assignments
 from sourceprint.service.store.outbox import note_event
 
 __all__ = ["router"]
@@ -43,11 +45,15 @@ def show_queue(visitor: Reader, wanted: Wanted, after: After = "", done: Done = 
     queue = waiting_in(rights_of(visitor))
     found = queue.find(wanted)
     shown = page_of(found, after=after, currency=wanted.currency)
+    with visitor.server.database.reading() as connection:
+        held_by = assignments(connection, visitor.organisation)
+    people = people_of(visitor)
     return page(
         "review.html", visitor.sign_in, here="review", shown=shown, sums=_sums(found), wanted=wanted, states=WAITING,
         names=queue.recordings, licensees=queue.licensees, currencies=queue.currencies(wanted.state),
         query=query_text(wanted), more=query_text(wanted, after=shown.next), may_decide=may_decide(visitor),
         seconds=seconds_of, money=money_of, done=done_before(visitor, done), longest=LONGEST_REASON,
+        assigned={one.id: people.get(held_by[one.id], "") for one in shown.items if one.id in held_by},
     )  # fmt: skip
 
 

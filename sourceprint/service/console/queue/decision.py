@@ -19,10 +19,12 @@ __all__ = [
     "Decider",
     "QueueDecision",
     "Reader",
+    "deciders_of",
     "done_before",
     "field_of",
     "may_decide",
     "money_of",
+    "number_in",
     "people_of",
     "rights_of",
     "seconds_of",
@@ -40,6 +42,7 @@ Reader = Annotated[Visitor, as_role(*_DECIDERS, Role.ACCOUNTANT, Role.AUDITOR)]
 WORDS = {"claimed": "confirmed", "resolved": "confirmed", "disputed": "disputed", "withdrawn": "rejected"}
 """Decisions in words, by the state that they give."""
 
+_MOST_DIGITS = 18
 _CONFIRMED = "confirmed in the review queue"
 
 
@@ -76,6 +79,13 @@ def people_of(visitor: Visitor) -> dict[str, str]:
     """Return the names of the organisation's people by actor; removed ones too, as their decisions stay."""
     with visitor.server.database.reading() as connection:
         return {one.actor: one.name for one in list_persons(connection, visitor.organisation, removed=True)}
+
+
+def deciders_of(visitor: Visitor) -> dict[str, str]:
+    """Return the names of the people of the organisation who may decide, by actor."""
+    with visitor.server.database.reading() as connection:
+        found = list_persons(connection, visitor.organisation)
+    return {one.actor: one.name for one in found if not set(_DECIDERS).isdisjoint(one.roles)}
 
 
 def with_names(text: str, people: Mapping[str, str]) -> str:
@@ -116,3 +126,11 @@ def money_of(estimate: Estimate) -> str:
 def field_of(sent: Mapping[str, list[str]], name: str) -> str:
     """Return the first value of a field of a form, "" where there is none."""
     return sent.get(name, [""])[0]
+
+
+def number_in(sent: Mapping[str, list[str]], name: str) -> int:
+    """Return a number in a form of ours; ParameterError without it."""
+    text = field_of(sent, name)
+    if not text.isascii() or not text.isdigit() or len(text) > _MOST_DIGITS:
+        raise ParameterError(f"{name}: is missing; load the page again, then decide")
+    return int(text)

@@ -1,7 +1,5 @@
 """One use of the review queue with all that a decision on it rests on; decided, then the next one; undone."""
 
-from collections.abc import Mapping
-
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 from starlette.responses import RedirectResponse, Response
@@ -19,10 +17,12 @@ from sourceprint.service.console.queue.decision import (
     Decider,
     QueueDecision,
     Reader,
+    deciders_of,
     done_before,
     field_of,
     may_decide,
     money_of,
+    number_in,
     people_of,
     rights_of,
     seconds_of,
@@ -32,6 +32,8 @@ from sourceprint.service.console.queue.filters import Done, Wanted, query_text
 from sourceprint.service.console.queue.kept import waiting_in
 from sourceprint.service.console.queue.match import match_of
 from sourceprint.service.console.visitors import ConsoleRoute, Form, Visitor
+from sourceprint.service.desk.deadlines import lapses_on
+from sourceprint.service.desk.notes import ASSIGNMENT, notes_of
 from sourceprint.service.store.outbox import note_event
 
 __all__ = ["router"]
@@ -55,7 +57,7 @@ def decide(visitor: Decider, use_id: str, wanted: Wanted, sent: Form) -> Respons
         decision = QueueDecision.of(sent)
         change_state(
             rights, [use_id], decision.state, decision.comment, visitor.actor, recording_id=decision.recording_id,
-            seen={use_id: _number(sent)},
+            seen={use_id: number_in(sent, "seen")},
         )  # fmt: skip
     except (ParameterError, RightsError) as error:
         return _use_page(visitor, use_id, wanted, refusal=error, comment=field_of(sent, "comment"))
@@ -70,7 +72,7 @@ def decide(visitor: Decider, use_id: str, wanted: Wanted, sent: Form) -> Respons
 def undo(visitor: Decider, use_id: str, wanted: Wanted, sent: Form) -> Response:
     """Take one's own last decision on a use back, by a new one that restores the state before."""
     try:
-        change = undo_change(rights_of(visitor), use_id, visitor.actor, seen=_number(sent))
+        change = undo_change(rights_of(visitor), use_id, visitor.actor, seen=number_in(sent, "seen"))
     except RightsError as error:
         return _use_page(visitor, use_id, wanted, refusal=error)
     _note(visitor, use_id, change.state, undone=True)
@@ -93,6 +95,9 @@ def _use_page(
     before = [one.id for one in found if one.place(wanted.currency) < place]
     after = [one.id for one in found if one.place(wanted.currency) > place]
     people = people_of(visitor)
+    with visitor.server.database.reading() as connection:
+        notes = notes_of(connection, visitor.organisation, use_id)
+    days, disputed = visitor.server.settings.dispute_days, facts.use.state == "disputed"
     told = "" if refusal is None else with_names(str(refusal), people)
     status = 200 if refusal is None else 409 if isinstance(refusal, StaleDecisionError) else 422
     may_listen = visitor.may(KeyScope.SCAN, reading=True)
@@ -106,6 +111,9 @@ def _use_page(
         evidence=match_of(visitor, facts.use, scan) if may_listen else None,
         may_decide=may_decide(visitor), may_undo=may_decide(visitor) and undoable(facts.history, visitor.actor),
         done=done_before(visitor, done), seconds=seconds_of, money=money_of(facts.estimate), longest=LONGEST_REASON,
+        notes=notes, assigned=next((one.content for one in reversed(notes) if one.kind == ASSIGNMENT), ""),
+        deciders=deciders_of(visitor), me=visitor.actor, lapsed=visitor.server.settings.lapsed_dispute,
+        lapses=lapses_on(facts.history[-1].made_at, days) if days and disputed and len(facts.history) > 1 else "",
         why=with_names(facts.use.state_rule, people),
         confirms=next((one for one in facts.possible if one in ("claimed", "resolved")), ""),
     )  # fmt: skip
@@ -138,10 +146,3 @@ def _speed(passage: UsePassage) -> str:
 
 def _place(facts: UseFacts, wanted: QueueFilter) -> Place:
     return place_of(facts.use.id, facts.estimate, facts.use.attributed_us, wanted.currency)
-
-
-def _number(sent: Mapping[str, list[str]]) -> int:
-    text = field_of(sent, "seen")
-    if not text.isascii() or not text.isdigit() or len(text) > 18:
-        raise ParameterError("seen: is missing; load the page again, then decide")
-    return int(text)
