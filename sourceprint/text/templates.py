@@ -8,13 +8,23 @@ from functools import cache
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from fingerprint.errors import printable
 
-__all__ = ["rendered"]
+__all__ = ["lines_of", "rendered", "verbatim"]
 
 _BUFFERED = 500  # pieces of text that are put together before they become bytes
+
+
+def verbatim(text: str) -> Markup:
+    """Return a text for a template as it is, escaped: for fields that send it back."""
+    return escape(text)
+
+
+def lines_of(text: str) -> Markup:
+    """Return a text for a template with its line breaks; invisible characters in its lines are spelled out."""
+    return Markup("\n").join(printable(line) for line in text.split("\n"))
 
 
 def rendered(package: str, template: str, values: dict[str, Any]) -> bytes:

@@ -23,6 +23,7 @@ from sourceprint.service.people.passkeys import challenge_in, sign_in_options, v
 from sourceprint.service.people.persons import list_persons
 from sourceprint.service.people.roles import Role
 from sourceprint.service.web.bodies import Body
+from sourceprint.text.templates import lines_of
 
 __all__ = ["router"]
 
@@ -54,6 +55,7 @@ def show_approvals(visitor: _Reader) -> HTMLResponse:
     return page(
         "approvals.html", visitor.sign_in, here="approvals", waiting=waiting, me=visitor.actor,
         decided=[one for one in found if one.decision], names={one.actor: one.name for one in people},
+        lines_of=lines_of,
     )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 from starlette.responses import RedirectResponse, Response
 
 from sourceprint.service.console.pages import page
-from sourceprint.service.console.visitors import ConsoleRoute, Form, Visitor, as_role
+from sourceprint.service.console.visitors import ConsoleRoute, Form, Visitor, as_role, field_of
 from sourceprint.service.people.invitations import LINK_HOURS, invite
 from sourceprint.service.people.passkeys import last_uses
 from sourceprint.service.people.persons import (
@@ -18,6 +18,7 @@ from sourceprint.service.people.persons import (
     find_person,
     list_persons,
     remove_person,
+    rename_person,
 )
 from sourceprint.service.people.roles import Role
 
@@ -62,6 +63,17 @@ def set_roles(visitor: _Admin, person_id: str, sent: Form) -> Response:
     with database.writing() as connection:
         change_roles(
             connection, visitor.organisation, person_id, sent.get("role", []), at=database.now(), actor=visitor.actor
+        )
+    return RedirectResponse("/console/people", 303)
+
+
+@router.post("/{person_id}/name")
+def set_name(visitor: _Admin, person_id: str, sent: Form) -> Response:
+    """Give a person another name."""
+    database = visitor.server.database
+    with database.writing() as connection:
+        rename_person(
+            connection, visitor.organisation, person_id, field_of(sent, "name"), at=database.now(), actor=visitor.actor
         )
     return RedirectResponse("/console/people", 303)
 

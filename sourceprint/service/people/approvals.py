@@ -29,6 +29,7 @@ __all__ = [
     "find_approval",
     "give_back",
     "list_approvals",
+    "list_open",
     "may_approve",
     "needs_reason",
     "needs_two",
@@ -251,6 +252,14 @@ def list_approvals(connection: Connection, organisation_id: str, *, limit: int =
     query = select(approval).where(approval.c.organisation_id == organisation_id)
     rows = connection.execute(query.order_by(approval.c.proposed_at.desc(), approval.c.id).limit(limit)).mappings()
     return [_approval(row) for row in rows]
+
+
+def list_open(connection: Connection, organisation_id: str, kind: str, *, now: str) -> list[Approval]:
+    """Return the proposals of a kind that wait for their decision, or were approved and not sent yet, oldest first."""
+    still = approval.c.used_at.is_(None) & (approval.c.expires_at > now)
+    still &= approval.c.decision.is_distinct_from("rejected") & (approval.c.kind == kind)
+    found = _select(connection, (approval.c.organisation_id == organisation_id) & still)
+    return sorted(found, key=lambda one: (one.proposed_at, one.id))
 
 
 def _proposers(connection: Connection, found: Approval) -> set[str]:

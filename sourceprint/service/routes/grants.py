@@ -1,19 +1,18 @@
 """Grants: check-only access to a catalogue, given by its owner to another organisation."""
 
-from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from sourceprint.service.access.api_keys import KeyScope
-from sourceprint.service.access.grants import FIELDS, CatalogueGrant, add_grant, list_grants, matches_of, revoke_grant
-from sourceprint.service.store.clock import time_text
+from sourceprint.service.access.grants import FIELDS, CatalogueGrant, list_grants, matches_of, revoke_grant
+from sourceprint.service.web.acts import grants as acts
 from sourceprint.service.web.bodies import Body, Count, Moment
 from sourceprint.service.web.caller import Caller, needs
 from sourceprint.service.web.job_views import Limit
-from sourceprint.service.web.problems import Refused, responses
-from sourceprint.service.web.second_person import ApprovalId, second_person
+from sourceprint.service.web.problems import responses
+from sourceprint.service.web.second_person import ApprovalId
 from sourceprint.service.web.shapes import one_of
 
 __all__ = ["router"]
@@ -66,17 +65,10 @@ def give_grant(caller: _Admin, wanted: GrantRequest, approval: ApprovalId = "") 
     Where the organisation wants two people for this, the first request is a proposal (409), and the same with its
     approval gives the grant.
     """
-    database = caller.server.database
-    if wanted.holder == caller.organisation:
-        raise Refused(409, "own catalogue", "holder: is the owner of the catalogue, who needs no grant")
-    expires_at: datetime | None = wanted.expires_at
-    asked = {"holder": wanted.holder, "fields": " ".join(sorted(set(wanted.fields))), "owner sees": wanted.owner_sees}
-    asked |= {"expires": "" if expires_at is None else time_text(expires_at), "budget": str(wanted.budget or "")}
-    with second_person(caller, "grant", asked, approval), database.writing() as connection:
-        given = add_grant(
-            connection, caller.organisation, wanted.holder, fields=wanted.fields, owner_sees=wanted.owner_sees,
-            expires_at=expires_at, budget=wanted.budget, at=database.now(), actor=caller.actor,
-        )  # fmt: skip
+    given = acts.give_grant(
+        caller, wanted.holder, fields=wanted.fields, owner_sees=wanted.owner_sees, expires_at=wanted.expires_at,
+        budget=wanted.budget, approval_id=approval,
+    )  # fmt: skip
     return _view(given)
 
 

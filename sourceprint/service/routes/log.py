@@ -12,10 +12,10 @@ from sqlalchemy import select
 
 from sourceprint.service.access.api_keys import KeyScope
 from sourceprint.service.log_keys import public_log_key
+from sourceprint.service.store.outbox import own_entries
 from sourceprint.service.store.schema import outbox
 from sourceprint.service.web.caller import Caller, needs
 from sourceprint.service.web.job_views import Limit
-from sourceprint.service.web.log_entries import own_entries
 from sourceprint.service.web.problems import Refused, responses
 from sourceprint.transparency.entry_proof import EntryProof
 from sourceprint.transparency.log import LogReader

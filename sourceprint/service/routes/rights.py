@@ -1,22 +1,17 @@
 """Rights: import recordings, works, parties, shares and licences; show records."""
 
-from contextlib import nullcontext
 from typing import Annotated, Any, Literal
 
 from anyio import to_thread
 from fastapi import APIRouter, Query, Request
 
-from fingerprint.digests import hash_file
 from sourceprint.royalties.rights.lookup import rights_to_json, rights_under_key
-from sourceprint.royalties.tables.imports import import_rights
-from sourceprint.royalties.tables.problems import import_report_to_json
 from sourceprint.service.access.api_keys import KeyScope
-from sourceprint.service.api_words import report_in_api_words
+from sourceprint.service.web.acts.imports import import_file
 from sourceprint.service.web.caller import Caller, needs
 from sourceprint.service.web.documents import DOCUMENT_BODY, FileName, document
-from sourceprint.service.web.problems import Refused, responses
-from sourceprint.service.web.second_person import ApprovalId, second_person
-from sourceprint.sheets.columns import ColumnMap
+from sourceprint.service.web.problems import responses
+from sourceprint.service.web.second_person import ApprovalId
 
 __all__ = ["router"]
 
@@ -48,28 +43,10 @@ async def import_document(
     async with document(request, caller, name) as path:
 
         def bring_in() -> dict[str, Any]:
-            database = caller.server.folder.organisation(caller.organisation).rights()
-            asked = {"file": name, "sha256": hash_file(path).sha256, "partial": str(partial), "shares": shares or ""}
-            asked |= {"correct": correct.strip()}
-            waits = name.endswith(".toml") and not dry_run
-            with second_person(caller, "licence", asked, approval) if waits else nullcontext(caller.actor) as by:
-                done = import_rights(
-                    database,
-                    [path],
-                    by=by,
-                    partial=partial,
-                    shares=shares,
-                    dry_run=dry_run,
-                    correct=correct.strip(),
-                    called=name,
-                    columns=ColumnMap(by_options=False),
-                )
-                report: dict[str, Any] = report_in_api_words(import_report_to_json(done))
-                if done.errors and not partial:
-                    remedy = "correct the rows that `report` lists, or import the others with partial=true"
-                    told = f"{name}: nothing was imported, errors: {done.errors}; {remedy}"
-                    raise Refused(422, "import refused", told, report=report)
-            return report
+            return import_file(
+                caller, path, name, shares=shares, partial=partial, dry_run=dry_run, correct=correct,
+                approval_id=approval,
+            )  # fmt: skip
 
         return await to_thread.run_sync(bring_in)
 

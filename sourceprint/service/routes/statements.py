@@ -12,7 +12,7 @@ from sourceprint.royalties.statements.files.statement_json import statement_to_j
 from sourceprint.royalties.statements.register import list_statements, load_statement
 from sourceprint.royalties.uses.policy import shipped_policies
 from sourceprint.service.access.api_keys import KeyScope
-from sourceprint.service.web import statement_work
+from sourceprint.service.web.acts import statements as acts
 from sourceprint.service.web.bodies import Body, Truth
 from sourceprint.service.web.caller import Caller, needs
 from sourceprint.service.web.problems import responses
@@ -60,7 +60,7 @@ def make_statement(caller: _Accountant, wanted: StatementRequest, approval: Appr
     report on file. An issued statement holds the newest checkpoint of the log. Where the organisation wants two people
     to issue one, the first request is a proposal (409), and the same with its approval issues it.
     """
-    made = statement_work.make_statement(
+    made = acts.make_statement(
         caller, licensee=wanted.licensee, period=wanted.period, policy=wanted.policy or "",
         currency=wanted.currency or "", draft=wanted.draft, provisional=wanted.provisional, expect=wanted.expect,
         approval_id=approval,
@@ -87,7 +87,7 @@ def get_statement(caller: _Accountant, statement_id: str) -> dict[str, Any]:
 @router.get("/{statement_id}/files", responses=responses(404, 409, 507))
 def get_files(caller: _Accountant, statement_id: str) -> list[str]:
     """List the files of a statement: pages, CSV, Parquet, JSON, DSR-shaped TSV, checksums and signature."""
-    _, names = statement_work.statement_files(caller, statement_id)
+    _, names = acts.statement_files(caller, statement_id)
     return names
 
 
@@ -98,4 +98,4 @@ def get_files(caller: _Accountant, statement_id: str) -> list[str]:
 )
 def get_file(caller: _Accountant, statement_id: str, name: str) -> FileResponse:
     """Fetch a file of a statement, as it was issued, to the byte."""
-    return FileResponse(statement_work.statement_file(caller, statement_id, name), filename=Path(name).name)
+    return FileResponse(acts.statement_file(caller, statement_id, name), filename=Path(name).name)

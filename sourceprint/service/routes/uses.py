@@ -18,11 +18,11 @@ from sourceprint.royalties.uses.uses_text import judged_use_to_json, report_to_j
 from sourceprint.service.access.api_keys import KeyScope
 from sourceprint.service.line.jobs import DONE, SCAN
 from sourceprint.service.store.schema import job
+from sourceprint.service.web.acts.imports import enter_report
 from sourceprint.service.web.bodies import Body, Truth
 from sourceprint.service.web.caller import Caller, needs
 from sourceprint.service.web.documents import DOCUMENT_BODY, FileName
 from sourceprint.service.web.problems import Refused, responses
-from sourceprint.service.web.reports import enter_report
 from sourceprint.service.web.shapes import Country, Day, PeriodText, PolicyName, Words, one_of
 
 __all__ = ["router"]

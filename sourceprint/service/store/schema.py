@@ -309,7 +309,11 @@ outbox = Table(
     Column("organisation_id", _Id, nullable=False),  # "" for the server itself
     Column("entry", LargeBinary, nullable=False),  # the bytes of the log
     Column("log_index", _Big, unique=True),  # where the log has it; null: not yet
+    Column("subject", Text),  # of the entry, and its actor, so that they are found
+    Column("actor", Text),
     Index("ix_outbox_organisation", "organisation_id", "log_index"),
+    Index("ix_outbox_subject", "subject"),
+    Index("ix_outbox_actor", "actor"),
 )
 
 use_note = Table(

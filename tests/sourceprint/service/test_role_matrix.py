@@ -61,6 +61,7 @@ PAGES: dict[str, set[str]] = {
     "POST /console/people/{person_id}/link": {"admin"},
     "POST /console/people/{person_id}/roles": {"admin"},
     "POST /console/people/{person_id}/removal": {"admin"},
+    "POST /console/people/{person_id}/name": {"admin"},
     "GET /console/review": {"admin", "reviewer", "accountant", "auditor"},
     "GET /console/review/{use_id}": {"admin", "reviewer", "accountant", "auditor"},
     "GET /console/review/{use_id}/sound/{number}/{side}": {"admin", "reviewer", "auditor"},
@@ -86,11 +87,21 @@ PAGES: dict[str, set[str]] = {
     "GET /console/usage": {"admin", "reviewer", "accountant", "auditor"},
     "POST /console/usage": {"reviewer", "accountant"},
     "GET /console/licensees": {"admin", "cataloguer", "accountant", "auditor"},
+    "GET /console/licensee": {"admin", "cataloguer", "accountant", "auditor"},
+    "GET /console/licence": {"admin", "cataloguer", "accountant", "auditor"},
+    "POST /console/licence/check": {"cataloguer", "accountant"},
+    "POST /console/licence": {"cataloguer", "accountant"},
+    "GET /console/grants": {"admin", "auditor"},
+    "POST /console/grants": {"admin"},
+    "POST /console/grants/{grant_id}/revocation": {"admin"},
+    "GET /console/sign-ins": {"admin", "auditor"},
+    "POST /console/sign-ins/{person_id}/end": {"admin"},
     "GET /console/keys": {"admin", "auditor"},
     "POST /console/keys": {"admin"},
     "POST /console/keys/{key_id}/rotation": {"admin"},
     "POST /console/keys/{key_id}/revocation": {"admin"},
     "GET /console/log": {"admin", "auditor"},
+    "GET /console/rights": {"admin", "cataloguer", "reviewer", "accountant", "auditor"},
     "GET /console/search": {"admin", "cataloguer", "reviewer", "accountant", "auditor"},
     "GET /console/scans": {"admin", "reviewer", "auditor", "licensee"},
     "GET /console/scans/new": {"reviewer", "licensee"},
@@ -158,9 +169,10 @@ def test_people_and_passkeys_of_another_organisation_are_invisible(service: Test
     own, theirs = cookies_of(service, ada), cookies_of(service, bo)
     with poster(service, own) as client, poster(service, theirs) as other:
         assert "Bo of the other" not in client.get("/console/people").text
-        for path in ("link", "roles", "removal"):
-            answer = client.post(f"/console/people/{bo.id}/{path}", data={"role": "reviewer"})
+        for path in ("link", "roles", "removal", "name"):
+            answer = client.post(f"/console/people/{bo.id}/{path}", data={"role": "reviewer", "name": "x"})
             assert answer.status_code == 404, (path, answer.text)
+        assert client.post(f"/console/sign-ins/{bo.id}/end").status_code == 404
         for path in ("name", "removal"):
             assert client.post(f"/console/passkeys/{bo.id * 5}/{path}", data={"name": "x"}).status_code == 404
         assert other.get("/console").status_code == 200

@@ -1,6 +1,6 @@
 """Keys of the API: listed without their secrets, made and rotated (their text is shown once), revoked."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter
@@ -8,8 +8,8 @@ from fastapi.responses import HTMLResponse
 from starlette.responses import RedirectResponse, Response
 
 from fingerprint.errors import ParameterError
-from sourceprint.royalties.periods import parse_date
 from sourceprint.service.access.api_keys import KeyScope, issue_key, list_keys, revoke_key, rotate_key
+from sourceprint.service.console.back_office.fields import end_of, limit
 from sourceprint.service.console.pages import page
 from sourceprint.service.console.visitors import ConsoleRoute, Form, Visitor, as_role, field_of
 from sourceprint.service.people.persons import names_by_actor
@@ -33,15 +33,13 @@ def show_keys(visitor: _Reader) -> HTMLResponse:
 @router.post("")
 def make_key(visitor: _Admin, sent: Form) -> HTMLResponse:
     """Make a key, and show its text: this once."""
-    database, last_day = visitor.server.database, field_of(sent, "expires").strip()
-    expires_at = datetime.combine(parse_date(last_day, what="expires"), datetime.min.time(), UTC) if last_day else None
-    if expires_at is not None and expires_at <= database.clock():
-        raise ParameterError(f"expires {last_day}: is not in the future")
+    database = visitor.server.database
+    expires_at = end_of(sent, "expires", now=database.clock())
     with database.writing() as connection:
         made, text = issue_key(
             connection, visitor.organisation, field_of(sent, "name"), sent.get("scope", []), at=database.now(),
-            actor=visitor.actor, expires_at=expires_at, per_minute=_limit(sent, "per_minute"),
-            budget=_limit(sent, "budget"),
+            actor=visitor.actor, expires_at=expires_at, per_minute=limit(sent, "per_minute"),
+            budget=limit(sent, "budget"),
         )  # fmt: skip
     return _keys_page(visitor, made=made.name, text=text)
 
@@ -79,12 +77,3 @@ def _keys_page(visitor: Visitor, *, made: str = "", text: str = "") -> HTMLRespo
         overlaps=_OVERLAPS, may_change=visitor.has_role(Role.ADMIN), made=made, text=text,
         per_minute=visitor.server.settings.per_minute,
     )  # fmt: skip
-
-
-def _limit(sent: dict[str, list[str]], name: str) -> int | None:
-    text = field_of(sent, name).strip()
-    if not text:
-        return None
-    if not text.isascii() or not text.isdigit() or len(text) > 10:
-        raise ParameterError(f"{name} {text!r:.40}: write a whole number, or leave it empty")
-    return int(text)

@@ -2,10 +2,22 @@
 
 from fastapi import APIRouter
 
-from sourceprint.service.console.back_office import keys, licensees, log, one_statement, search, statements, usage
+from sourceprint.service.console.back_office import (
+    grants,
+    keys,
+    licences,
+    licensees,
+    log,
+    one_statement,
+    records,
+    search,
+    sign_ins,
+    statements,
+    usage,
+)
 
 __all__ = ["router"]
 
 router = APIRouter(include_in_schema=False)
-for _module in (statements, one_statement, usage, licensees, keys, log, search):
+for _module in (statements, one_statement, usage, licensees, licences, keys, grants, log, sign_ins, search, records):
     router.routes.extend(_module.router.routes)

@@ -21,8 +21,8 @@ from sourceprint.service.console.visitors import ConsoleRoute, Visitor, as_role
 from sourceprint.service.people.approvals import needs_two
 from sourceprint.service.people.persons import names_by_actor
 from sourceprint.service.people.roles import Role
+from sourceprint.service.web.acts.statements import statement_file, statement_files
 from sourceprint.service.web.problems import Refused
-from sourceprint.service.web.statement_work import statement_file, statement_files
 
 __all__ = ["router"]
 

@@ -16,7 +16,7 @@ from sourceprint.royalties.rights.chain.entries import chain_head
 from sourceprint.royalties.statements.files.drill_down import DrillDown
 from sourceprint.royalties.statements.register import load_statement
 from sourceprint.service.console.visitors import Visitor
-from sourceprint.service.web.statement_work import make_statement
+from sourceprint.service.web.acts.statements import make_statement
 
 __all__ = ["ShownStatements", "StatementQuery", "shown_statement", "statement_address"]
 

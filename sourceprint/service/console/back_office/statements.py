@@ -13,11 +13,11 @@ from sourceprint.service.console.back_office.shown_statements import StatementQu
 from sourceprint.service.console.pages import page
 from sourceprint.service.console.queue.decision import with_names
 from sourceprint.service.console.visitors import ConsoleRoute, Form, Visitor, as_role, field_of
-from sourceprint.service.people.approvals import list_approvals
+from sourceprint.service.people.approvals import list_open
 from sourceprint.service.people.persons import names_by_actor
 from sourceprint.service.people.roles import Role
+from sourceprint.service.web.acts.statements import make_statement
 from sourceprint.service.web.second_person import SecondPersonNeeded
-from sourceprint.service.web.statement_work import make_statement
 
 __all__ = ["router"]
 
@@ -35,12 +35,8 @@ def show_statements(visitor: _Reader, licensee: Annotated[str, Query(max_length=
         licensees = {one.id: one.name for one in list_licensees(connection)}
         reports = unstated_reports(connection, licensee)
     with database.reading() as connection:
-        names, now = names_by_actor(connection, visitor.organisation), database.now()
-        waiting = [
-            one
-            for one in list_approvals(connection, visitor.organisation)
-            if one.kind == "statement" and one.decision != "rejected" and not one.used_at and one.expires_at > now
-        ]
+        names = names_by_actor(connection, visitor.organisation)
+        waiting = list_open(connection, visitor.organisation, "statement", now=database.now())
     issued = list_statements(rights, licensee)[::-1]
     return page(
         "statements.html", visitor.sign_in, here="statements", statements=issued, licensees=licensees,

@@ -12,8 +12,8 @@ from sourceprint.service.console.pages import page
 from sourceprint.service.console.visitors import ConsoleRoute, Visitor, as_role
 from sourceprint.service.people.persons import names_by_actor
 from sourceprint.service.people.roles import Role
+from sourceprint.service.web.acts.imports import enter_report
 from sourceprint.service.web.documents import FileName
-from sourceprint.service.web.reports import enter_report
 from sourceprint.service.web.shapes import PeriodText
 
 __all__ = ["router"]
