@@ -1,6 +1,6 @@
 """Subject and actor of each entry of the log, so that those about one thing are found.
 
-Version 0007.
+Version 0008.
 """
 
 import json
@@ -8,8 +8,8 @@ import json
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0007"
-down_revision = "0006"
+revision = "0008"
+down_revision = "0007"
 branch_labels = None
 depends_on = None
 
