@@ -111,8 +111,11 @@ def ratio_of_vote(
     scale = scales[vote]
     low = scale * (1.0 - slack)
     step = 2.0 * slack * scale / n_bins
-    for j in range(first, last):
+    near = first_from(q_times[first:last], q_times[vote] - window - 0.01)  # votes of a recording ascend in time
+    for j in range(first + near, last):
         dq = q_times[j] - q_times[vote]
+        if dq > window:
+            break
         if j == vote or abs(dq) > window or abs(dq) < 0.05 or abs(shifts[j] - shifts[vote]) > max_shift:
             continue
         dr = r_times[j] - r_times[vote]
