@@ -132,13 +132,15 @@ def test_a_person_is_added_gets_a_link_and_is_removed_by_command(sqlite_service:
 
 
 def test_a_person_acts_by_command_on_the_rights_of_the_own_organisation_alone(
-    sqlite_service: TestService, tmp_path: Path
+    service: TestService, tmp_path: Path
 ) -> None:
-    ada, bo = new_person(sqlite_service), new_person(sqlite_service, "Bo", organisation="other")
+    ada, bo = new_person(service), new_person(service, "Bo", organisation="other")
     table = tmp_path / "rights.csv"
     table.write_text("index_id,recording_title,party,role,right,share\nA,Title A,Harbour,,Master,100 %\n")
-    place = sqlite_service.server.folder.organisation("main").root / "rights.sqlite"
-    place.parent.mkdir(parents=True)
+    own = service.server.folder.organisation("main")
+    own.root.mkdir(parents=True)
+    own.rights()
+    place = own.rights_place
     for by, code in ((ada.actor, 0), (bo.actor, 2), ("person:0123456789ab", 2), ("person:", 2)):
         done = run("rights", "import", table, "--rights", place, "--by", by)
         assert done.exit_code == code, (by, done.output)
