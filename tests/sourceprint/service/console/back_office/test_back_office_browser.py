@@ -1,4 +1,4 @@
-"""The back office in a real browser: WCAG in both schemes on phone and desk, a report with faults, keyboard alone."""
+"""The back office in a real browser: WCAG in both schemes on phone and desk, faults of a report, the keyboard alone."""
 
 from __future__ import annotations
 
