@@ -1,7 +1,7 @@
 """New segments: from recordings just fingerprinted, or from older segments that are joined, thinned or compressed.
 
 A segment is complete and on the disk before the manifest names it. Columns are copied in slices of whole runs of live
-recordings; sorting them into lists takes some 16 bytes of memory per landmark.
+recordings, lists range by range (`index.vectors.ivf.joined_codes`).
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -20,11 +20,14 @@ from index.storage.manifest import LayerEntry, SegmentEntry
 from index.storage.recordings import TablePart, line_check, recording_to_json, text_key
 from index.storage.segment import Segment, SegmentLayer, rows_check
 from index.vectors.exact import as_vectors
-from index.vectors.ivf import SegmentCodes, sorted_codes
+from index.vectors.ivf import SegmentCodes, joined_codes, sorted_codes
 from index.vectors.quantiser import shipped_quantiser
 from index.vectors.signs import vectors_of_signs
 
 __all__ = ["MergeSource", "merge_segments", "write_segment"]
+
+Lists = Iterator[tuple[str, tuple[int, ...], type[np.generic], Iterator[NDArray[Any]]]]
+"""Files of inverted lists, to be written in this order: name, shape, type, and the array in consecutive parts."""
 
 _ENCODED_AT_ONCE = 1 << 16  # rows: bounds the memory of descriptors on their way to a code
 
@@ -122,8 +125,8 @@ def write_segment(
         if not n_rows:
             continue
         columns = {one.name: _added_rows(parts, one.name) for one in entry.stored_columns}
-        encoded = None if entry.is_exact else _encoded_items(parts)
-        files |= _write_layer(folder, name, np.array(n_each), entry, columns, encoded)
+        lists = None if entry.quantiser is None else _sorted_items(parts, entry.quantiser.level)
+        files |= _write_layer(folder, name, np.array(n_each), entry, columns, lists)
         landmarks[name] = n_rows
     return _finish(folder, len(items), landmarks, files)
 
@@ -177,8 +180,8 @@ def merge_segments(
         for source, layer in present:
             source.check(layer)
         columns = {one.name: _joined_rows(present, one.name) for one in entry.stored_columns}
-        encoded = None if entry.is_exact else _encoded_rows(present)
-        files |= _write_layer(folder, name, counts, entry, columns, encoded)
+        lists = None if entry.quantiser is None else _joined_lists(present, entry.quantiser.level)
+        files |= _write_layer(folder, name, counts, entry, columns, lists)
         landmarks[name] = n_rows
     return _finish(folder, len(keys), landmarks, files)
 
@@ -228,7 +231,7 @@ def _write_layer(
     counts: NDArray[np.int64],
     layer: LayerEntry,
     columns: Mapping[str, Iterable[NDArray[Any]]],
-    encoded: Encoded | None,
+    lists: Lists | None,
 ) -> dict[str, FileEntry]:
     place = folder / name
     make_folder(place)
@@ -243,39 +246,40 @@ def _write_layer(
     spans = zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True)
     checks = np.array([rows_check(column[a:b] for column in written.values()) for a, b in spans], dtype=np.uint64)
     files["checks.npy"] = _write_whole(place / "checks.npy", checks)
-    if encoded is not None and layer.quantiser is not None:
-        files |= _write_lists(place, layer.quantiser.level, encoded)
+    for list_file, shape, dtype, parts in lists or ():
+        files[list_file] = write_array(place / list_file, parts, shape=shape, dtype=dtype)
     return {f"{name}/{path}": entry for path, entry in files.items()}
 
 
-def _encoded_items(parts: Sequence[PreparedLayer]) -> Encoded:
-    """Return list and code of every row of recordings that are added."""
+def _sorted_items(parts: Sequence[PreparedLayer], level: int) -> Lists:
+    """Return the files of the lists of recordings that are added."""
     coder = shipped_quantiser()
     pairs = [part.encoded or coder.encode(as_vectors(part.columns["vectors"])) for part in parts]
-    return np.concatenate([cells for cells, _ in pairs]), np.concatenate([codes for _, codes in pairs])
+    cells, codes = (np.concatenate(side) for side in zip(*pairs, strict=True))
+    return ((name, *one) for name, one in sorted_codes(cells, codes, level).items())
 
 
-def _encoded_rows(sources: Sequence[tuple[MergeSource, SegmentLayer]]) -> Encoded:
-    """Return list and code of every row of live recordings: kept, or made of descriptors, or of their signs alone."""
-    coder = shipped_quantiser()
-    pairs = []
+def _joined_lists(sources: Sequence[tuple[MergeSource, SegmentLayer]], level: int) -> Lists:
+    """Return the files of the lists of live recordings; codes are kept, or made of descriptors, or of their signs."""
+    parts = []
     for source, layer in sources:
+        runs = source.runs(layer)
         if isinstance(layer.lists, SegmentCodes):
-            cells, codes = layer.lists.by_row()
-            pairs += [(cells[run], codes[run]) for run in source.runs(layer)]
-            continue
-        for run in source.runs(layer):
-            for start in range(run.start, run.stop, _ENCODED_AT_ONCE):
-                rows = slice(start, min(start + _ENCODED_AT_ONCE, run.stop))
-                vectors = layer.vectors
-                given = vectors_of_signs(layer.codes[rows]) if vectors is None else as_vectors(vectors[rows])
-                pairs.append(coder.encode(given))
+            parts.append((layer.lists, runs))
+        elif runs:
+            encoded = [_encoded(layer, run) for run in runs]
+            cells, codes = (np.concatenate(side) for side in zip(*encoded, strict=True))
+            parts.append((SegmentCodes.of(cells, codes, shipped_quantiser(), level), [slice(0, cells.size)]))
+    return joined_codes(parts, level)
+
+
+def _encoded(layer: SegmentLayer, run: slice) -> Encoded:
+    pairs = []
+    for start in range(run.start, run.stop, _ENCODED_AT_ONCE):
+        rows, vectors = slice(start, min(start + _ENCODED_AT_ONCE, run.stop)), layer.vectors
+        given = vectors_of_signs(layer.codes[rows]) if vectors is None else as_vectors(vectors[rows])
+        pairs.append(shipped_quantiser().encode(given))
     return np.concatenate([cells for cells, _ in pairs]), np.concatenate([codes for _, codes in pairs])
-
-
-def _write_lists(place: Path, level: int, encoded: Encoded) -> dict[str, FileEntry]:
-    made = sorted_codes(*encoded, level).items()
-    return {name: write_array(place / name, parts, shape=shape, dtype=dtype) for name, (shape, dtype, parts) in made}
 
 
 def _joined(chunks: Iterable[bytes | memoryview], size: int = 1 << 20) -> Iterator[bytes]:

@@ -15,7 +15,8 @@ import weakref
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from itertools import pairwise
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +24,7 @@ from numpy.typing import NDArray
 from index.vectors.exact import faiss, search_lists
 from index.vectors.quantiser import BRANCHES, N_LEVELS, ROOTS, Quantiser
 
-__all__ = ["LIST_FILES", "NPROBE", "CodeLists", "Column", "SegmentCodes", "sorted_codes"]
+__all__ = ["LIST_FILES", "NPROBE", "CodeLists", "Column", "SegmentCodes", "joined_codes", "sorted_codes"]
 
 LIST_FILES = ("list_numbers.npy", "list_sizes.npy", "list_rows.npy", "list_codes.npy")
 NPROBE = 8  # lists visited per query, by default
@@ -68,6 +69,52 @@ def sorted_codes(cells: NDArray[np.int32], codes: NDArray[np.uint8], level: int)
     }
 
 
+def joined_codes(
+    sources: Sequence[tuple["SegmentCodes", Sequence[slice]]], level: int
+) -> Iterator[tuple[str, tuple[int, ...], type[np.generic], Iterator[NDArray[Any]]]]:
+    """Yield the files of the lists of segments that are joined: name, shape, type, and the array in consecutive parts.
+
+    Every file is to be written before the next one is asked for. A million rows or so are in memory at a time.
+
+    Parameters
+    ----------
+    sources : sequence of (SegmentCodes, sequence of slice)
+        Segments of one quantiser, each with the runs of its rows that stay; rows are numbered anew in this order.
+    level : int
+        At which the layer is searched.
+    """
+    parts, first = [], 0
+    for codes, runs in sources:
+        edges = np.array([(run.start, run.stop) for run in runs], dtype=np.int64).reshape(-1, 2)
+        lengths = edges[:, 1] - edges[:, 0]
+        parts.append((codes, edges, first + _starts(lengths)))
+        first += int(lengths.sum())
+    ranges = _ranges([codes for codes, _ in sources])
+    found: list[tuple[NDArray[np.int32], NDArray[np.int64]]] = []
+
+    def rows() -> Iterator[NDArray[np.int64]]:
+        for a, b in ranges:
+            cells, some, _ = _gathered(parts, a, b)
+            found.append(np.unique(cells, return_counts=True))
+            yield some
+
+    yield "list_rows.npy", (first,), np.int64, rows()
+    numbers, sizes = (np.concatenate(side).astype(np.uint32) for side in zip(*found, strict=True))
+    yield "list_numbers.npy", numbers.shape, np.uint32, iter([numbers])
+    yield "list_sizes.npy", sizes.shape, np.uint32, iter([sizes])
+    nodes, lists = _nodes(numbers, sizes, level), BRANCHES ** (N_LEVELS - 1 - level)
+    width = sources[0][0].quantiser.code_bytes
+
+    def blocks() -> Iterator[NDArray[np.uint8]]:
+        for a, b in ranges:
+            places, total = _places(nodes[a // lists : b // lists])
+            part = np.zeros((total, width), dtype=np.uint8)
+            part[places] = _gathered(parts, a, b)[2]
+            yield _in_blocks(part)
+
+    yield "list_codes.npy", (int(_padded(nodes).sum()) * width,), np.uint8, blocks()
+
+
 @dataclass(frozen=True, eq=False)
 class SegmentCodes:
     """The lists of one segment in one layer; arrays may be views of memory maps.
@@ -93,10 +140,29 @@ class SegmentCodes:
     rows: NDArray[np.int64]
     codes: NDArray[np.uint8]
 
+    @classmethod
+    def of(cls, cells: NDArray[np.int32], codes: NDArray[np.uint8], quantiser: Quantiser, level: int) -> Self:
+        """Return the lists of rows whose lists and codes are given, in memory; see `sorted_codes`."""
+        made = sorted_codes(cells, codes, level).items()
+        arrays = {name: np.concatenate([np.empty(0, dtype), *parts]) for name, (_, dtype, parts) in made}
+        return cls(quantiser, level, *(arrays[name] for name in LIST_FILES))
+
     @property
     def n_rows(self) -> int:
         """Number of rows."""
         return int(self.rows.size)
+
+    def part(self, a: int, b: int) -> tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.uint8]]:
+        """Return list, row and code of the descriptors in lists [a, b), multiples of 256, in the order of the lists."""
+        lists, width = BRANCHES ** (N_LEVELS - 1 - self.level), self.quantiser.code_bytes
+        i, j = np.searchsorted(self.numbers, [a, b])
+        before, here = (int(self.sizes[one].sum(dtype=np.int64)) for one in (slice(i), slice(i, j)))
+        nodes = slice(a // lists, b // lists)
+        start, stop = (int(_padded(self._nodes[:node]).sum()) * width for node in (nodes.start, nodes.stop))
+        places, _ = _places(self._nodes[nodes])
+        cells = np.repeat(self.numbers[i:j].astype(np.int32), self.sizes[i:j])
+        codes = _out_of_blocks(self.codes[start:stop], width)[places]
+        return cells, self.rows[before : before + here], codes
 
     def fault(self) -> str:
         """Return why FAISS must not read these lists, or "": their numbers, sizes or bytes do not fit together."""
@@ -289,6 +355,33 @@ def _scanned(
     rows, values = search_lists(codes.searched, queries, width, lists, selector)
     known = (rows >= 0) & (rows < codes.n_rows)  # a damaged file may name any row
     return np.where(known, rows, -1), np.where(known, values, np.float32(-np.inf))
+
+
+def _ranges(segments: Sequence[SegmentCodes]) -> list[tuple[int, int]]:
+    """Return ranges of lists, whole nodes of the first level, each with some `_GATHER` descriptors in all."""
+    counts = np.sum([_nodes(one.numbers, one.sizes, 0) for one in segments], axis=0)
+    groups = np.unique(np.cumsum(counts) // _GATHER, return_index=True)[1].tolist()
+    lists = BRANCHES ** (N_LEVELS - 1)
+    return [(a * lists, b * lists) for a, b in pairwise([*groups, ROOTS])]
+
+
+def _gathered(
+    parts: Sequence[tuple[SegmentCodes, NDArray[np.int64], NDArray[np.int64]]], a: int, b: int
+) -> tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.uint8]]:
+    """Return list, new row and code of the descriptors in lists [a, b) that stay, by list, then row.
+
+    `parts` are segments, the first row and the end of each run that stays, and the new row of its first.
+    """
+    found = []
+    for codes, edges, firsts in parts:
+        cells, rows, some = codes.part(a, b)
+        run = np.searchsorted(edges[:, 0], rows, side="right") - 1
+        stays = (run >= 0) & (rows < np.append(edges[:, 1], 0)[run])
+        run, rows = run[stays], rows[stays]
+        found.append((cells[stays], firsts[run] + rows - edges[run, 0], some[stays]))
+    cells, rows, some = (np.concatenate(side) for side in zip(*found, strict=True))
+    order = np.lexsort((rows, cells))
+    return cells[order], rows[order], some[order]
 
 
 def _nodes(numbers: NDArray[np.uint32], sizes: NDArray[np.uint32], level: int) -> NDArray[np.int64]:

@@ -13,7 +13,7 @@ import pytest
 from numpy.typing import NDArray
 
 from index.vectors.exact import faiss, threads, use_threads
-from index.vectors.ivf import LIST_FILES, CodeLists, Column, SegmentCodes, sorted_codes
+from index.vectors.ivf import LIST_FILES, CodeLists, Column, SegmentCodes, joined_codes, sorted_codes
 from index.vectors.quantiser import BRANCHES, N_LEVELS, ROOTS, shipped_quantiser
 from tests.landmark_sets import normalised
 
@@ -222,3 +222,22 @@ def test_arrays_that_do_not_fit_together_are_refused() -> None:
     for words, one in wrong.items():
         assert words in one.fault()
     assert replace(made, numbers=too_far).fault() == "names lists out of order or range"
+
+
+@pytest.mark.parametrize("gather", [32, 320, 1 << 19])
+@pytest.mark.parametrize(("before", "after"), [(0, 0), (0, 2), (2, 1), (1, 2)])
+def test_joined_segments_have_the_lists_of_their_rows_sorted_at_once(
+    monkeypatch: pytest.MonkeyPatch, gather: int, before: int, after: int
+) -> None:
+    """Whatever rows stay, whatever the levels, and however few are in memory at a time."""
+    sets = [clustered(n, n) for n in (700, 3, 1300)]
+    runs = [[slice(0, 5), slice(9, 650)], [], [slice(1, 2), slice(40, 1300)]]
+    left = np.concatenate([part[run] for part, some in zip(sets, runs, strict=True) for run in some])
+    expected = sorted_codes(*shipped_quantiser().encode(left), after)
+    monkeypatch.setattr("index.vectors.ivf._GATHER", gather)
+    made = joined_codes([(segment_of(part, before), some) for part, some in zip(sets, runs, strict=True)], after)
+    joined = {name: whole((shape, kind, parts)) for name, shape, kind, parts in made}
+    assert set(joined) == set(LIST_FILES)
+    for name, array in joined.items():
+        np.testing.assert_array_equal(array, whole(expected[name]))
+        assert array.dtype == expected[name][1]
