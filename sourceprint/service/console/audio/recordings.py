@@ -33,7 +33,7 @@ from sourceprint.service.web.recordings import (
     find_own_recordings,
     remove_own_recording,
 )
-from sourceprint.text.tables import clock
+from sourceprint.text.tables import clock, shortened
 
 __all__ = ["router"]
 
@@ -56,6 +56,7 @@ class _Owner:
     right: str
     name: str
     share: str
+    where: str
 
 
 @router.get("/recordings")
@@ -178,7 +179,7 @@ def _owners(visitor: Visitor, found: Recording) -> list[_Owner] | None:
     return [
         _Owner(
             share.subject_id, share.right, names.get(share.party_id, share.party_id) or "nobody on file",
-            format_percent(share.millionths),
+            format_percent(share.millionths), shortened(str(share.territories), 80),
         )
         for share in shares
         if (share.valid_from is None or share.valid_from <= day) and (share.valid_to is None or day <= share.valid_to)

@@ -46,6 +46,7 @@ def show_track_form(visitor: _Worker, kind: Annotated[str, Query(max_length=10)]
         "scan_new.html", visitor.sign_in, here="scans", kinds=kinds, kind=wanted, grants=grants,
         needs_grant=visitor.caller.sees_own_alone, policies=sorted(one.stem for one in own.policies.glob("*.toml")),
         may_sign=next(private_keys(own.keys), None) is not None, most_mb=visitor.server.settings.upload_mb,
+        keeps=visitor.server.settings.keep_audio,
     )  # fmt: skip
 
 
@@ -54,5 +55,6 @@ def show_recording_form(visitor: _Writer, replace: Annotated[str, Query(max_leng
     """Show the form that adds a recording, or gives one that is there other audio."""
     return page(
         "recording_new.html", visitor.sign_in, here="recordings", most_mb=visitor.server.settings.upload_mb,
+        keeps=visitor.server.settings.keep_audio,
         replaced=find_own_recording(visitor.caller, replace) if replace else None,
     )  # fmt: skip

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
 from pathlib import Path
 
 import pytest
 
+from sourceprint.signatures import create_key
 from tests.console_browser import cookies_of, new_person, poster
 from tests.service_servers import TestService
 from tests.sourceprint.service.test_scans_by_http import events, scan
@@ -94,6 +97,45 @@ def test_scans_of_another_organisation_are_not_there_and_a_change_needs_our_own_
             assert answer.status_code == 403
     with poster(sqlite_service, cookies_of(sqlite_service, new_person(sqlite_service, "Di", "auditor"))) as client:
         assert "Erase" not in client.get(f"/console/scans/{scan_id}").text
+
+
+def test_evidence_stands_in_the_console_under_a_policy_without_inline_style_or_script(
+    catalogued: TestService, music: Path
+) -> None:
+    keys = catalogued.server.folder.organisation("main").keys
+    keys.mkdir(parents=True)
+    create_key(keys, "label")
+    with_both = scan(catalogued, music / "reuse.wav", name=HOSTILE, evidence="page,case").json()["id"]
+    plain, clean = (scan(catalogued, music / f"{name}.wav", **asked).json()["id"] for name, asked in (
+        ("reuse", {}), ("own", {"evidence": "page"}),
+    ))  # fmt: skip
+    catalogued.work()
+    with catalogued.client() as key:
+        whole = key.get(f"/v1/scans/{with_both}/evidence/page").text
+    for role in ("reviewer", "admin", "auditor"):
+        person = new_person(catalogued, "Bo", role)
+        with poster(catalogued, cookies_of(catalogued, person), Accept="text/html") as client:
+            answer = client.get(f"/console/scans/{with_both}/evidence")
+            policy, text = answer.headers["content-security-policy"], answer.text
+            (sheet,) = re.findall(r"<style>(.*?)</style>", text, re.DOTALL)
+            digest = base64.b64encode(hashlib.sha256(sheet.encode()).digest()).decode()
+            assert f"style-src 'self' 'sha256-{digest}'; img-src 'self' data:" in policy
+            assert ("unsafe" in policy, "script-src 'self';" in policy, ' style="' in text) == (False, True, False)
+            assert (HOSTILE in text, text.count("<script"), "Passage 1" in text) == (False, 1, True)
+            assert text.count(' data-at="') == whole.count(' style="') > 5
+            for kind, is_whole in (("page", whole.encode()), ("case", None)):
+                assert f'/v1/scans/{with_both}/evidence/{kind}" download' in text
+                sent = client.get(f"/v1/scans/{with_both}/evidence/{kind}")
+                assert sent.status_code == 200
+                assert is_whole in (None, sent.content)
+            assert "submit the track again" in client.get(f"/console/scans/{plain}").text
+            assert "nothing was found" in client.get(f"/console/scans/{clean}").text
+            for scan_id, words in ((plain, "none was asked for"), (clean, "nothing was found")):
+                answer = client.get(f"/console/scans/{scan_id}/evidence")
+                assert (answer.status_code, words in answer.text) == (409, True)
+    other = new_person(catalogued, "Cy", "admin", organisation="other")
+    with poster(catalogued, cookies_of(catalogued, other)) as client:
+        assert client.get(f"/console/scans/{with_both}/evidence").status_code == 404
 
 
 def test_a_page_that_asks_for_news_by_itself_keeps_no_sign_in_open(sqlite_service: TestService) -> None:
