@@ -25,7 +25,6 @@ from index.vectors.signs import signs_of, vectors_of_signs
 __all__ = [
     "BINS_PER_CELL",
     "TIMES_PER_SECOND",
-    "Encoded",
     "LayerLandmarks",
     "Prepared",
     "PreparedLayer",
@@ -38,10 +37,6 @@ __all__ = [
 TIMES_PER_SECOND = 4096
 BINS_PER_CELL = 64
 _UNIT_TOLERANCE = 0.01
-
-
-Encoded = tuple[NDArray[np.int32], NDArray[np.uint8]]
-"""List [shape=(n,)] and code [shape=(n, code_bytes)] of every row, by the quantiser of the layer."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,13 +63,9 @@ class LayerLandmarks:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PreparedLayer:
-    """Landmarks as stored: by column, one row for each.
-
-    `encoded` are their lists and codes, where these were made before: then a compressed layer needs no vectors.
-    """
+    """Landmarks as stored: by column, one row for each."""
 
     columns: Mapping[str, NDArray[Any]]
-    encoded: Encoded | None = None
 
     @classmethod
     def of(

@@ -7,6 +7,7 @@ recordings, lists range by range (`index.vectors.ivf.joined_codes`).
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from fingerprint.digests import FileEntry, canonical_json
 from index.storage.amendments import contents_of, exclusions_of, ranges_array
 from index.storage.durable import make_folder, sync_folder, write_array, write_chunks
-from index.storage.layers import Encoded, Prepared, PreparedLayer
+from index.storage.layers import Prepared, PreparedLayer
 from index.storage.manifest import LayerEntry, SegmentEntry
 from index.storage.recordings import TablePart, line_check, recording_to_json, text_key
 from index.storage.segment import Segment, SegmentLayer, rows_check
@@ -86,6 +87,7 @@ def write_segment(
     folder: Path,
     items: Sequence[Prepared],
     layers: Mapping[str, LayerEntry],
+    kept: Mapping[str, tuple[SegmentCodes, Sequence[slice]]] = MappingProxyType({}),
 ) -> SegmentEntry:
     """Write recordings as a new segment and flush it; nothing refers to it yet.
 
@@ -97,6 +99,9 @@ def write_segment(
         At least one recording.
     layers : mapping
         Layers of the index.
+    kept : mapping
+        By compressed layer, lists that hold the codes of these recordings already, and where their rows are in them, in
+        the order of `items`. A layer that is not among them needs the descriptors.
 
     Returns
     -------
@@ -125,7 +130,10 @@ def write_segment(
         if not n_rows:
             continue
         columns = {one.name: _added_rows(parts, one.name) for one in entry.stored_columns}
-        lists = None if entry.quantiser is None else _sorted_items(parts, entry.quantiser.level)
+        lists: Lists | None = None
+        if entry.quantiser is not None:
+            level = entry.quantiser.level
+            lists = joined_codes([kept[name]], level) if name in kept else _sorted_items(parts, level)
         files |= _write_layer(folder, name, np.array(n_each), entry, columns, lists)
         landmarks[name] = n_rows
     return _finish(folder, len(items), landmarks, files)
@@ -254,7 +262,7 @@ def _write_layer(
 def _sorted_items(parts: Sequence[PreparedLayer], level: int) -> Lists:
     """Return the files of the lists of recordings that are added."""
     coder = shipped_quantiser()
-    pairs = [part.encoded or coder.encode(as_vectors(part.columns["vectors"])) for part in parts]
+    pairs = [coder.encode(as_vectors(part.columns["vectors"])) for part in parts]
     cells, codes = (np.concatenate(side) for side in zip(*pairs, strict=True))
     return ((name, *one) for name, one in sorted_codes(cells, codes, level).items())
 
@@ -273,7 +281,8 @@ def _joined_lists(sources: Sequence[tuple[MergeSource, SegmentLayer]], level: in
     return joined_codes(parts, level)
 
 
-def _encoded(layer: SegmentLayer, run: slice) -> Encoded:
+def _encoded(layer: SegmentLayer, run: slice) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
+    """Return list and code of each row of a run."""
     pairs = []
     for start in range(run.start, run.stop, _ENCODED_AT_ONCE):
         rows, vectors = slice(start, min(start + _ENCODED_AT_ONCE, run.stop)), layer.vectors

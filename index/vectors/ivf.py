@@ -79,15 +79,18 @@ def joined_codes(
     Parameters
     ----------
     sources : sequence of (SegmentCodes, sequence of slice)
-        Segments of one quantiser, each with the runs of its rows that stay; rows are numbered anew in this order.
+        Segments of one quantiser, each with the runs of its rows that stay, in any order; rows are numbered anew in this
+        order.
     level : int
         At which the layer is searched.
     """
     parts, first = [], 0
     for codes, runs in sources:
-        edges = np.array([(run.start, run.stop) for run in runs], dtype=np.int64).reshape(-1, 2)
+        some = [(run.start, run.stop) for run in runs if run.start < run.stop]
+        edges = np.array(some, dtype=np.int64).reshape(-1, 2)
         lengths = edges[:, 1] - edges[:, 0]
-        parts.append((codes, edges, first + _starts(lengths)))
+        order = np.argsort(edges[:, 0])
+        parts.append((codes, edges[order], (first + _starts(lengths))[order]))
         first += int(lengths.sum())
     ranges = _ranges([codes for codes, _ in sources])
     found: list[tuple[NDArray[np.int32], NDArray[np.int64]]] = []

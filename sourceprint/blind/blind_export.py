@@ -120,9 +120,9 @@ def _write_index(place: Path, snapshot: Snapshot, tokens: Tokens, grant_id: str)
     numbers, layers = count(1), snapshot.manifest.layers
     segments = []
     for position, members in _groups(snapshot, tokens):
-        items = list(_prepared(snapshot, position, members))
+        items = list(_prepared(snapshot, members))
         folder = place / "segments" / f"{next(numbers):06d}"
-        segments.append(write_segment(folder, items, layers))
+        segments.append(write_segment(folder, items, layers, _kept(snapshot, position, members)))
     hubs = _write_hubs(place, snapshot, snapshot.manifest.hubs, tokens, next(numbers))
     return Manifest(1, next(numbers), layers, tuple(segments), hubs, blind=grant_id)
 
@@ -137,10 +137,22 @@ def _groups(snapshot: Snapshot, tokens: Tokens) -> list[tuple[int, list[tuple[st
     return sorted(((position, sorted(members)) for position, members in groups.items()), key=lambda group: group[1])
 
 
-def _prepared(snapshot: Snapshot, position: int, members: list[tuple[str, int]]) -> Iterator[Prepared]:
+def _kept(
+    snapshot: Snapshot, position: int, members: list[tuple[str, int]]
+) -> dict[str, tuple[SegmentCodes, list[slice]]]:
+    """Return the lists of each compressed layer of a segment, and where the rows of its recordings are in them."""
+    kept = {}
+    for name, layer in snapshot.segments[position].layers.items():
+        if isinstance(layer.lists, SegmentCodes):
+            layer.check_lists()
+            at = [snapshot.recordings.location(ordinal)[1] for _, ordinal in members]
+            kept[name] = layer.lists, [slice(*layer.bounds[one : one + 2].tolist()) for one in at]
+    return kept
+
+
+def _prepared(snapshot: Snapshot, members: list[tuple[str, int]]) -> Iterator[Prepared]:
     """Yield the recordings, whose rows stay in the memory maps they come from."""
-    layers, stored = snapshot.manifest.layers, snapshot.segments[position].layers
-    coded = {name: one.lists.by_row() for name, one in stored.items() if isinstance(one.lists, SegmentCodes)}
+    layers = snapshot.manifest.layers
     for token, ordinal in members:
         before = snapshot.recordings[ordinal]
         recording = Recording(token, duration_ms=before.duration_ms, excluded=before.excluded)
@@ -150,10 +162,6 @@ def _prepared(snapshot: Snapshot, position: int, members: list[tuple[str, int]])
             if columns:
                 rows[name] = PreparedLayer({**signs_as_vectors(columns["codes"], layer), **columns})
                 slim[name] = PreparedLayer(columns)
-            if columns and name in coded:
-                first, last = stored[name].bounds[snapshot.recordings.location(ordinal)[1] :][:2]
-                cells, codes = coded[name]
-                slim[name] = PreparedLayer(columns, (cells[first:last], codes[first:last]))
         # The vectors are in the digest of the content now. A compressed layer stores none, and all of them together
         # would not fit into memory.
         yield replace(prepare(recording, rows, layers), layers=slim)
