@@ -79,8 +79,7 @@ def joined_codes(
     Parameters
     ----------
     sources : sequence of (SegmentCodes, sequence of slice)
-        Segments of one quantiser, each with the runs of its rows that stay, in any order; rows are numbered anew in this
-        order.
+        Segments of one quantiser, each with the runs of its rows that stay; rows are numbered anew in the order given.
     level : int
         At which the layer is searched.
     """
