@@ -15,6 +15,7 @@ from typing import BinaryIO
 __all__ = ["FileWindow"]
 
 _FARTHEST = 2**63 - 1  # the largest position that libraries accept
+_AHEAD_BYTES = 2**15
 
 
 class FileWindow(io.RawIOBase):
@@ -52,6 +53,7 @@ class FileWindow(io.RawIOBase):
         self.size = (file.seek(0, os.SEEK_END) if stop is None else stop) - start
         self._edits = dict(edits or {})
         self._position = 0
+        self._ahead, self._ahead_at = memoryview(b""), 0
         self.error = ""
 
     def readable(self) -> bool:
@@ -97,6 +99,21 @@ class FileWindow(io.RawIOBase):
 
     def readinto(self, buffer: memoryview | bytearray) -> int:  # type: ignore[override]  # all that soundfile passes
         """Fill `buffer` as far as there are bytes, and return how many there were."""
-        content = self.read(len(buffer))
-        buffer[: len(content)] = content
-        return len(content)
+        count = len(buffer)
+        start = self._position - self._ahead_at
+        if count < _AHEAD_BYTES and not 0 <= start <= len(self._ahead) - count:
+            self._read_ahead()
+            start = 0
+        if not 0 <= start <= len(self._ahead) - count:  # a large piece, the end of the file, or an error
+            content = self.read(count)
+            buffer[: len(content)] = content
+            return len(content)
+        buffer[:count] = self._ahead[start : start + count]
+        self._position += count
+        return count
+
+    def _read_ahead(self) -> None:
+        """Keep the bytes from here on: libsndfile asks for mp3 by the frame, in two pieces each."""
+        at, error = self._position, self.error
+        self._ahead, self._ahead_at = memoryview(self.read(_AHEAD_BYTES)), at
+        self._position, self.error = at, error  # an error counts where its bytes are asked for
