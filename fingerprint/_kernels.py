@@ -10,6 +10,7 @@ __all__ = [
     "cells_from_power",
     "first_from",
     "local_maxima",
+    "moving_mean",
     "project",
     "prominence",
     "row_maxima",
@@ -71,6 +72,24 @@ def box_smooth(x, half_frames, half_bins, scratch, out):
                 total[b] += higher[b]
         for b in range(n_bins):
             total[b] /= np.float32(min(n_bins, b + half_bins + 1) - max(0, b - half_bins))
+
+
+@njit(cache=True, nogil=True)
+def moving_mean(x, half, out):
+    """Average over 2 half + 1 numbers; at the ends, over those that exist."""
+    n = x.shape[0]
+    for t in range(n):
+        out[t] = np.float32(0.0)
+    for d in range(min(half, n), 0, -1):
+        later = out[d:]
+        for t in range(n - d):
+            later[t] += x[t]
+    for d in range(min(half + 1, n)):
+        later = x[d:]
+        for t in range(n - d):
+            out[t] += later[t]
+    for t in range(n):
+        out[t] *= np.float32(1.0) / np.float32(min(n, t + half + 1) - max(0, t - half))
 
 
 @njit(cache=True, nogil=True)

@@ -129,10 +129,9 @@ def cells(y: NDArray[np.float32], params: Params) -> NDArray[np.float32]:
 def local_energy(power: NDArray[np.float32], params: Params) -> NDArray[np.float32]:
     """Return the mean cell power over the patch length round each frame, shape=(n_frames,)."""
     half = round(params.patch_seconds * params.frames_per_second)
-    mean = np.ascontiguousarray(power.mean(axis=1, keepdims=True, dtype=np.float32))
-    smooth = np.empty_like(mean)
-    _kernels.box_smooth(mean, half, 0, np.empty(1, dtype=np.float32), smooth)
-    return smooth[:, 0]
+    energy = np.empty(len(power), dtype=np.float32)
+    _kernels.moving_mean(power.mean(axis=1, dtype=np.float32), half, energy)
+    return energy
 
 
 def log_cells(power: NDArray[np.float32], energy: NDArray[np.float32], params: Params) -> NDArray[np.float32]:

@@ -86,6 +86,15 @@ def test_smoothing_is_the_mean_of_the_cells_that_exist(shape: tuple[int, int], h
     np.testing.assert_allclose(smoothed(x, *half), naive.box_smooth(x, *half), atol=1e-6)
 
 
+@pytest.mark.parametrize("n", [0, 1, 2, 5, 200])
+@pytest.mark.parametrize("half", [0, 1, 4, 52])
+def test_moving_mean_is_that_of_the_numbers_that_exist_to_the_bit_of_smoothing(n: int, half: int) -> None:
+    x = uniform((n, 1), n)
+    out = np.full(n, np.nan, dtype=np.float32)
+    _kernels.moving_mean(x[:, 0], half, out)
+    assert np.array_equal(out, smoothed(x, half, 0)[:, 0])
+
+
 def test_smoothing_keeps_constants_and_values_that_are_not_finite() -> None:
     flat = np.full((12, 9), FLAT, dtype=np.float32)
     np.testing.assert_allclose(smoothed(flat, 3, 2), flat, rtol=1e-6)
