@@ -21,6 +21,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from index.vectors.blocks import in_blocks, out_of_blocks, padded, places_of, starts
 from index.vectors.exact import faiss, search_lists
 from index.vectors.quantiser import BRANCHES, N_LEVELS, ROOTS, Quantiser
 
@@ -28,11 +29,9 @@ __all__ = ["LIST_FILES", "NPROBE", "CodeLists", "Column", "SegmentCodes", "joine
 
 LIST_FILES = ("list_numbers.npy", "list_sizes.npy", "list_rows.npy", "list_codes.npy")
 NPROBE = 8  # lists visited per query, by default
-BLOCK = 32
 _SPARE = 2  # neighbours asked for beyond those wanted: a tie that ends among them is broken without another search
 _QUERY_BATCH = 4096
 _GATHER = 1 << 19
-_PLACES = np.array([0, 8, 1, 9, 2, 10, 3, 11, 4, 12, 5, 13, 6, 14, 7, 15])  # of codes in one half of a block
 
 Column = tuple[tuple[int, ...], type[np.generic], Iterator[NDArray[Any]]]
 """Shape, type, and the array in consecutive parts."""
@@ -52,14 +51,14 @@ def sorted_codes(cells: NDArray[np.int32], codes: NDArray[np.uint8], level: int)
     """
     order = np.argsort(cells, kind="stable").astype(np.int64)
     numbers, sizes = (array.astype(np.uint32) for array in np.unique(cells, return_counts=True))
-    places, total = _places(_nodes(numbers, sizes, level))
+    places, total = places_of(_nodes(numbers, sizes, level))
 
     def blocks() -> Iterator[NDArray[np.uint8]]:
         for start in range(0, total, _GATHER):
             part = np.zeros((min(_GATHER, total - start), codes.shape[1]), dtype=np.uint8)
             here = slice(*np.searchsorted(places, [start, start + len(part)]).tolist())
             part[places[here] - start] = codes[order[here]]
-            yield _in_blocks(part)
+            yield in_blocks(part)
 
     return {
         "list_numbers.npy": (numbers.shape, np.uint32, iter([numbers])),
@@ -89,7 +88,7 @@ def joined_codes(
         edges = np.array(some, dtype=np.int64).reshape(-1, 2)
         lengths = edges[:, 1] - edges[:, 0]
         order = np.argsort(edges[:, 0])
-        parts.append((codes, edges[order], (first + _starts(lengths))[order]))
+        parts.append((codes, edges[order], (first + starts(lengths))[order]))
         first += int(lengths.sum())
     ranges = _ranges([codes for codes, _ in sources])
     found: list[tuple[NDArray[np.int32], NDArray[np.int64]]] = []
@@ -109,12 +108,12 @@ def joined_codes(
 
     def blocks() -> Iterator[NDArray[np.uint8]]:
         for a, b in ranges:
-            places, total = _places(nodes[a // lists : b // lists])
+            places, total = places_of(nodes[a // lists : b // lists])
             part = np.zeros((total, width), dtype=np.uint8)
             part[places] = _gathered(parts, a, b)[2]
-            yield _in_blocks(part)
+            yield in_blocks(part)
 
-    yield "list_codes.npy", (int(_padded(nodes).sum()) * width,), np.uint8, blocks()
+    yield "list_codes.npy", (int(padded(nodes).sum()) * width,), np.uint8, blocks()
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,10 +159,10 @@ class SegmentCodes:
         i, j = np.searchsorted(self.numbers, [a, b])
         before, here = (int(self.sizes[one].sum(dtype=np.int64)) for one in (slice(i), slice(i, j)))
         nodes = slice(a // lists, b // lists)
-        start, stop = (int(_padded(self._nodes[:node]).sum()) * width for node in (nodes.start, nodes.stop))
-        places, _ = _places(self._nodes[nodes])
+        start, stop = (int(padded(self._nodes[:node]).sum()) * width for node in (nodes.start, nodes.stop))
+        places, _ = places_of(self._nodes[nodes])
         cells = np.repeat(self.numbers[i:j].astype(np.int32), self.sizes[i:j])
-        codes = _out_of_blocks(self.codes[start:stop], width)[places]
+        codes = out_of_blocks(self.codes[start:stop], width)[places]
         return cells, self.rows[before : before + here], codes
 
     def fault(self) -> str:
@@ -174,7 +173,7 @@ class SegmentCodes:
             return "names lists out of order or range"
         if self.sizes.sum(dtype=np.int64) != self.n_rows:
             return f"does not add up to {self.n_rows} landmarks"
-        n_bytes = int(_padded(self._nodes).sum()) * self.quantiser.code_bytes
+        n_bytes = int(padded(self._nodes).sum()) * self.quantiser.code_bytes
         return "" if self.codes.size == n_bytes else f"needs {n_bytes} bytes of codes, there are {self.codes.size}"
 
     def by_row(self) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
@@ -182,7 +181,7 @@ class SegmentCodes:
         width = self.quantiser.code_bytes
         cells = np.zeros(self.n_rows, dtype=np.int32)
         codes = np.zeros((self.n_rows, width), dtype=np.uint8)
-        places, total = _places(self._nodes)
+        places, total = places_of(self._nodes)
         lists = np.repeat(self.numbers.astype(np.int32), self.sizes)
         for start in range(0, total, _GATHER):
             end = min(start + _GATHER, total)
@@ -190,7 +189,7 @@ class SegmentCodes:
             rows = self.rows[here]
             known = (rows >= 0) & (rows < self.n_rows)
             cells[rows[known]] = lists[here][known]
-            part = _out_of_blocks(self.codes[start * width : end * width], width)
+            part = out_of_blocks(self.codes[start * width : end * width], width)
             codes[rows[known]] = part[places[here] - start][known]
         return cells, codes
 
@@ -206,10 +205,10 @@ class SegmentCodes:
         lists.prefetch_nthread = 0
         where = np.empty((self._nodes.size, 3), dtype=np.uint64)  # size, capacity, offset
         where[:, 0] = self._nodes
-        where[:, 2] = _starts(_padded(self._nodes)) * width
+        where[:, 2] = starts(padded(self._nodes)) * width
         codes_at, rows_at = (np.uint64(array.ctypes.data) for array in (self.codes, self.rows))
         with np.errstate(over="ignore"):  # addresses wrap
-            apart = rows_at + _starts(self._nodes).astype(np.uint64) * np.uint64(8) - codes_at - where[:, 2]
+            apart = rows_at + starts(self._nodes).astype(np.uint64) * np.uint64(8) - codes_at - where[:, 2]
         where[:, 1] = apart // np.uint64(width)
         faiss.memcpy(lists.lists.data(), faiss.swig_ptr(where.view(np.uint8)), where.nbytes)
         lists.ptr, lists.totsize = faiss.swig_ptr(self.codes), self.codes.size
@@ -391,38 +390,6 @@ def _nodes(numbers: NDArray[np.uint32], sizes: NDArray[np.uint32], level: int) -
     n = ROOTS * BRANCHES**level
     counts = np.bincount(numbers // np.uint32(BRANCHES ** (N_LEVELS - 1 - level)), weights=sizes, minlength=n)
     return counts.astype(np.int64)
-
-
-def _padded(sizes: NDArray[np.int64]) -> NDArray[np.int64]:
-    return -(-sizes // BLOCK) * BLOCK
-
-
-def _starts(sizes: NDArray[np.int64]) -> NDArray[np.int64]:
-    return np.cumsum(sizes) - sizes
-
-
-def _places(sizes: NDArray[np.int64]) -> tuple[NDArray[np.int64], int]:
-    """Return where the codes of each list stand among the padded ones, and the number of these."""
-    padded = _padded(sizes)
-    shift = _starts(padded) - _starts(sizes)
-    return np.arange(int(sizes.sum())) + np.repeat(shift, sizes), int(padded.sum())
-
-
-def _in_blocks(codes: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return codes [shape=(32 m, code_bytes)] as FastScan reads them: half bytes interleaved."""
-    columns = codes.reshape(-1, BLOCK, codes.shape[1]).transpose(0, 2, 1)
-    halves = [part[..., _PLACES] | part[..., _PLACES + 16] << 4 for part in (columns & 15, columns >> 4)]
-    return np.concatenate(halves, axis=2).reshape(-1)
-
-
-def _out_of_blocks(blocks: NDArray[np.uint8], code_bytes: int) -> NDArray[np.uint8]:
-    """Return the codes of blocks: the inverse of `_in_blocks`."""
-    halves = blocks.reshape(-1, code_bytes, 2, 16)
-    columns = np.zeros((len(halves), code_bytes, BLOCK), dtype=np.uint8)
-    for number in range(2):
-        columns[..., _PLACES] |= (halves[:, :, number] & 15) << 4 * number
-        columns[..., _PLACES + 16] |= halves[:, :, number] >> 4 << 4 * number
-    return columns.transpose(0, 2, 1).reshape(-1, code_bytes)
 
 
 def _forget(lists: Any) -> None:

@@ -556,7 +556,7 @@ def test_a_compressed_index_stays_within_its_budget(tmp_path: Path) -> None:
     info = index.info()
     assert info["layers"]["recording"]["kind"] == "compressed"
     assert info["hours"] == 1.0
-    assert info["bytes_per_hour"] <= 3_000_000
+    assert info["bytes_per_hour"] <= 2_400_000
 
 
 def test_importing_store_and_search_loads_nothing_slow() -> None:
