@@ -4,10 +4,11 @@ import re
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, quote
 
 from anyio import to_thread
 from fastapi import Depends, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
@@ -34,7 +35,7 @@ __all__ = ["AnyVisitor", "ConsoleRoute", "Door", "Form", "Knocking", "Visitor", 
 
 _KNOCKS_PER_MINUTE = 20  # of one address, at the doors that need no sign-in
 _MOST_FORM_BYTES = 64_000
-_OWN_PATH = re.compile(r"/console(?:/[A-Za-z0-9_-]+)*")
+_OWN_PATH = re.compile(r"/console(?:/[A-Za-z0-9_-]+)*(?:\?[A-Za-z0-9_.~%&=+*-]*)?")
 
 
 class ConsoleRoute(APIRoute):
@@ -47,11 +48,12 @@ class ConsoleRoute(APIRoute):
         async def handler(request: Request) -> Response:
             try:
                 return await plain(request)
-            except (HTTPException, SourceprintError) as error:
+            except (HTTPException, SourceprintError, RequestValidationError) as error:
                 if "text/html" not in request.headers.get("accept", ""):
                     raise
                 if isinstance(error, Refused) and error.status_code == 401:
-                    return RedirectResponse(f"/console/sign-in?next={request.url.path}", 303)
+                    asked = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+                    return RedirectResponse(f"/console/sign-in?next={quote(asked)}", 303)
                 status, title, detail = status_of(request, error)
                 return page("refused.html", status=status, code=status, title_=title, detail=detail)
 
@@ -187,12 +189,12 @@ def as_role(*roles: Role) -> Any:
 
 
 def own_path(text: str) -> str:
-    """Return a path of the console that a link named, or the first page: never an address elsewhere.
+    """Return a path of the console that a link named, with its query, or the first page: never an address elsewhere.
 
     Examples
     --------
-    >>> own_path("/console/people"), own_path("//evil.example/console"), own_path("/console/../x")
-    ('/console/people', '/console', '/console')
+    >>> own_path("/console/recording?id=A%2F1"), own_path("//evil.example/console"), own_path("/console/../x")
+    ('/console/recording?id=A%2F1', '/console', '/console')
     """
     return text if _OWN_PATH.fullmatch(text) else "/console"
 

@@ -107,7 +107,9 @@ def described(*codes: int) -> dict[int | str, dict[str, Any]]:
     }
 
 
-def status_of(request: Request, error: HTTPException | SourceprintError) -> tuple[int, str, str]:
+def status_of(
+    request: Request, error: HTTPException | SourceprintError | RequestValidationError
+) -> tuple[int, str, str]:
     """Return the status, the kind in words and the detail of a refusal, of ours or of the framework.
 
     The detail names no place of the server; where it did, or the server is at fault, the log has all of it.
@@ -115,6 +117,9 @@ def status_of(request: Request, error: HTTPException | SourceprintError) -> tupl
     if isinstance(error, HTTPException):
         title = error.title if isinstance(error, Refused) else _title(error.status_code)
         return error.status_code, title, str(error.detail)
+    if isinstance(error, RequestValidationError):
+        lines = [f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()]
+        return 422, "invalid request", "; ".join(lines)[:2_000]
     status, title = kind_of(error)
     detail = request.app.state.server.folder.without_places(str(error))
     if status >= 500 or detail != str(error):
@@ -142,8 +147,7 @@ def add_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def of_validation(request: Request, error: RequestValidationError) -> JSONResponse:
-        lines = [f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()]
-        return problem(request, 422, "invalid request", "; ".join(lines)[:2_000])
+        return problem(request, *status_of(request, error))
 
     @app.exception_handler(Exception)
     async def of_anything(request: Request, error: Exception) -> JSONResponse:

@@ -126,6 +126,22 @@ def test_recordings_of_another_organisation_are_not_there_and_a_change_needs_our
     assert stored(sqlite_catalogued) == before
 
 
+def test_a_link_to_a_recording_leads_back_to_it_after_the_sign_in_and_a_wrong_one_is_refused_on_a_page(
+    sqlite_catalogued: TestService,
+) -> None:
+    with poster(sqlite_catalogued, Accept="text/html") as stranger:
+        led = stranger.get(PAGE, params={"id": "A/1 &b"})
+        assert led.headers["location"] == "/console/sign-in?next=/console/recording%3Fid%3DA%252F1%2B%2526b"
+        assert 'data-next="/console/recording?id=A%2F1+%26b"' in stranger.get(led.headers["location"]).text
+        for wrong in ("/console/recording?id=//evil.example", "/console?\\evil.example", "//evil.example?id=A"):
+            assert 'data-next="/console"' in stranger.get("/console/sign-in", params={"next": wrong}).text
+    cookies = cookies_of(sqlite_catalogued, new_person(sqlite_catalogued))
+    with poster(sqlite_catalogued, cookies, Accept="text/html") as client:
+        answer = client.get(PAGE)
+        assert (answer.status_code, answer.headers["content-type"]) == (422, "text/html; charset=utf-8")
+        assert "query.id: Field required" in answer.text
+
+
 @pytest.mark.parametrize("role", ["admin", "reviewer", "accountant", "auditor"])
 def test_who_reads_sees_a_recording_without_forms(sqlite_catalogued: TestService, role: str) -> None:
     with poster(sqlite_catalogued, cookies_of(sqlite_catalogued, new_person(sqlite_catalogued, "Di", role))) as client:
