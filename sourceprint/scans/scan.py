@@ -38,6 +38,8 @@ from sourceprint.workers import in_order, jobs_for
 
 __all__ = ["Scan", "Searched", "open_for", "scan_files", "what_is_searched"]
 
+_SURE_SECONDS = 2.0  # of reuse so long nearly all is found (docs/limits.md)
+
 
 @dataclass(frozen=True, slots=True)
 class Searched:
@@ -346,7 +348,7 @@ def _search(path: Path, *, index: _OpenIndex, settings: _Settings) -> Scan:
         sha256=track.sha256,
         decoder=track.decoder,
         duration_seconds=track.duration_seconds,
-        notes=(*track.notes, *search.notes),
+        notes=(*track.notes, *search.notes, *(() if result.matches else _brief(track.duration_seconds))),
         fingerprint_seconds=elapsed - result.search_seconds - result.verify_seconds,
         search_seconds=result.search_seconds,
         verify_seconds=result.verify_seconds,
@@ -355,6 +357,13 @@ def _search(path: Path, *, index: _OpenIndex, settings: _Settings) -> Scan:
         unsearched=track.unsearched,
         near=not_claimed(result.near, result.matches),
     )
+
+
+def _brief(seconds: float) -> tuple[str, ...]:
+    """Return the note on a track in which nothing was found and that is too short for this to say much."""
+    if seconds >= _SURE_SECONDS:
+        return ()
+    return (f"short: {seconds:.1f} s; of reuse as short as this some is missed, and under 1 s most",)
 
 
 def _named(scan: Scan, item: Item) -> Scan:

@@ -1,5 +1,6 @@
 """A running server: uvicorn on one address, and the workers beside it."""
 
+import logging
 import signal
 import socket
 import threading
@@ -21,8 +22,12 @@ from sourceprint.service.settings import Settings
 
 __all__ = ["serve", "work_until_stopped"]
 
+_LOG = logging.getLogger("sourceprint.service")
 
-def serve(server: Server, *, host: str, port: int, workers: int, started: Callable[[int], object]) -> None:
+
+def serve(
+    server: Server, *, host: str, port: int, workers: int, started: Callable[[], object], quiet: bool = False
+) -> None:
     """Answer requests until SIGTERM or Ctrl-C; then finish the requests and jobs in hand.
 
     Parameters
@@ -33,7 +38,9 @@ def serve(server: Server, *, host: str, port: int, workers: int, started: Callab
     workers : int
         Worker processes; 0 where others work off the line.
     started : callable
-        Called with the port before the first request is taken.
+        Called before the first request is taken, when the address of the console is known.
+    quiet : bool
+        Whether the log begins without the address and the place of the data.
 
     Raises
     ------
@@ -66,8 +73,12 @@ def serve(server: Server, *, host: str, port: int, workers: int, started: Callab
         for number in (signal.SIGTERM, signal.SIGINT):  # uvicorn stops, then raises the signal again: not to die of it
             signal.signal(number, lambda *_: None)
         try:
-            server.listens_at(listener.getsockname()[1])
-            started(listener.getsockname()[1])
+            at_port = listener.getsockname()[1]
+            server.listens_at(at_port)
+            started()
+            if not quiet:
+                facts = {"url": f"http://{host}:{at_port}", "data": str(server.folder.root)}
+                _LOG.info("the API answers", extra={"facts": facts})
             uvicorn.Server(config).run(sockets=[listener])
         finally:
             if crew is not None:
@@ -88,7 +99,7 @@ def _listener(host: str, port: int) -> socket.socket:
         ) from error
 
 
-def work_until_stopped(settings: Settings, workers: int) -> None:
+def work_until_stopped(settings: Settings, workers: int, *, quiet: bool = False) -> None:
     """Run workers without a server, until SIGTERM or Ctrl-C; then finish the jobs in hand.
 
     Parameters
@@ -96,6 +107,8 @@ def work_until_stopped(settings: Settings, workers: int) -> None:
     settings : Settings
     workers : int
         Worker processes.
+    quiet : bool
+        Whether the log begins without their number and the place of the data.
     """
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -103,6 +116,8 @@ def work_until_stopped(settings: Settings, workers: int) -> None:
     log_as_json()
     crew = Crew(settings, workers)
     crew.start()
+    if not quiet:
+        _LOG.info("the workers work", extra={"facts": {"workers": workers, "data": str(settings.data)}})
     try:
         stopped.wait()
     finally:

@@ -12,7 +12,7 @@ from sourceprint.commands.service.options import (
     origin_option,
     service_settings,
 )
-from sourceprint.commands.terminal import note, quiet_option
+from sourceprint.commands.terminal import quiet_option
 
 __all__ = ["serve", "worker"]
 
@@ -43,9 +43,9 @@ def serve(
     """Run the service: its HTTP API and its workers.
 
     The first start makes the data folder and one organisation. It prints a key with all scopes, and the one-time link
-    with which the first admin makes a passkey: each once. The API is described at /openapi.json; people sign in at
-    /console. Other machines reach it through a proxy that speaks TLS, whose address is the --origin. Ctrl-C or SIGTERM
-    ends it once the jobs in hand are done.
+    with which the first admin makes a passkey: each once, on stdout. On stderr is the log, as JSON Lines. The API is
+    described at /openapi.json; people sign in at /console. Other machines reach it through a proxy that speaks TLS,
+    whose address is the --origin. Ctrl-C or SIGTERM ends it once the jobs in hand are done.
 
     Example: sourceprint serve --port 8080
     """
@@ -55,15 +55,14 @@ def serve(
     first = server.first_key()
     if first is not None:
         click.echo(first[0])
-        note("this is the first key, with all scopes; keep it now, it is not shown again")
+        click.echo("the line above is the first key, with all scopes; keep it now, it is not shown again")
 
-    def started(at_port: int) -> None:
+    def started() -> None:
         if first is not None:
-            note(f"the first admin makes a passkey here, once, within a day: {server.link(first[1])}")
-        if not quiet:
-            note(f"the API answers at http://{host}:{at_port}; its data is in {server.folder.root}")
+            click.echo(f"the first admin makes a passkey here, once, within a day: {server.link(first[1])}")
 
-    run(server, host=host, port=port, workers=_processors() if workers is None else workers, started=started)
+    n_workers = _processors() if workers is None else workers
+    run(server, host=host, port=port, workers=n_workers, started=started, quiet=quiet)
 
 
 @click.command()
@@ -84,9 +83,7 @@ def worker(data: Path | None, database: str | None, workers: int | None, quiet: 
     from sourceprint.service.serving import work_until_stopped
 
     settings, n_workers = service_settings(data, database, ()), _processors() if workers is None else workers
-    if not quiet:
-        note(f"{n_workers} workers of {settings.data}")
-    work_until_stopped(settings, n_workers)
+    work_until_stopped(settings, n_workers, quiet=quiet)
 
 
 def _processors() -> int:

@@ -21,6 +21,7 @@ from sourceprint.commands.terminal import (
 
 __all__ = ["usage"]
 
+_SHOWN_UNMATCHED = 20
 _PERIOD = "Such as 2026-Q3, 2026-07, 2026, or 2026-07-01--2026-07-14."
 
 
@@ -51,12 +52,13 @@ def enter(
 
     The report becomes the next version for the period; the same rows again make no new version. `statement` takes the
     latest version. Once the period is stated, its statement does not change, and the next one carries the difference,
-    up or down, as adjustments with the reason.
+    up or down, as adjustments with the reason. Tracks that no scan on file is of so far are named.
 
     Example: sourceprint usage enter usage.csv --licensee P-TONE --period 2026-Q3
     """
     from sourceprint.royalties.periods import Period
     from sourceprint.royalties.statements.restatements import restate_usage
+    from sourceprint.royalties.statements.usage_match import unmatched_tracks
     from sourceprint.royalties.uses.usage import read_usage
 
     database = acting_by(rights_place(rights), by, backdate=backdate)
@@ -67,6 +69,13 @@ def enter(
         rows = f"{len(report.usage.rows)} row{'' if len(report.usage.rows) == 1 else 's'}"
         version = f"version {report.version}" if report.version else "the same as stated; nothing was entered"
         click.echo(f"{printable(licensee)}, {period}: {rows}, {version}", err=True)
+        with database.reading() as connection:
+            unmatched = unmatched_tracks(connection, licensee, report.usage)
+        for one in unmatched[:_SHOWN_UNMATCHED]:
+            near = f"; nearest: {', '.join(map(printable, one.nearest))}" if one.nearest else ""
+            note(f"track {printable(one.track):.120}: {one.reason}{near}")
+        if len(unmatched) > _SHOWN_UNMATCHED:
+            note(f"and {len(unmatched) - _SHOWN_UNMATCHED} more such tracks")
         if last_day is not None:
             note(
                 f"the statement of {period} closes after {last_day}: the next one carries this if it is issued by then"

@@ -35,13 +35,31 @@ from sourceprint.royalties.uses.usage import NOT_SCANNED, Usage, UsageRow
 from sourceprint.scans.results import SEARCHED
 from sourceprint.text.nearest import is_slip
 
-__all__ = ["match_usage"]
+__all__ = ["UnmatchedTrack", "match_usage", "unmatched_tracks"]
 
 _SHOWN_TRACKS = 20
 _SHOWN_NEAR = 3
 _NEAR_NAMES = 20_000  # so many names are looked through at most, to show one that is near
 _ALIKE = 0.5  # T1 and T9
 _DIGEST_DIGITS = 64
+
+
+class UnmatchedTrack(NamedTuple):
+    """A reported track that no scan on file is of so far.
+
+    Attributes
+    ----------
+    track : str
+        Its name or SHA-256 as it was reported, or "id:" and the licensee's id.
+    reason : str
+        Why it is not matched.
+    nearest : tuple of str
+        Names of scanned tracks that are near; of the first twenty tracks alone.
+    """
+
+    track: str
+    reason: str
+    nearest: tuple[str, ...]
 
 
 class _Scanned(NamedTuple):
@@ -162,6 +180,26 @@ def match_usage(
         for row in usage.rows
     ]
     return Usage(tuple(rows), usage.sha256)
+
+
+def unmatched_tracks(connection: Connection, licensee: str, usage: Usage) -> list[UnmatchedTrack]:
+    """Return the tracks with usage or revenue that are not matched by their exact names, in order.
+
+    A statement would stop at them, or mark them as not scanned. They may be scanned and attributed until then.
+    """
+    rows = {row.key: row for row in usage.rows if row.key and not row.sha256 and (row.usages or row.revenue)}
+    tracks = _tracks(connection, licensee, rows.values(), stems=False)
+    reasons: dict[str, str] = {}
+    for key, row in sorted(rows.items()):
+        try:
+            if not tracks.find(row, stems=False)[0]:
+                failed = tracks.failed.get(key)
+                reasons[key] = f"could not be searched ({failed})" if failed else "no scan on file is of it"
+        except StatementError as error:
+            reasons[key] = str(error)
+    names = {key: rows[key].track or rows[key].track_id for key in list(reasons)[:_SHOWN_TRACKS]}
+    near = _near(connection, licensee, names)
+    return [UnmatchedTrack(key, reason, tuple(near.get(key, ()))) for key, reason in reasons.items()]
 
 
 def _tracks(connection: Connection, licensee: str, rows: Collection[UsageRow], *, stems: bool) -> _Tracks:

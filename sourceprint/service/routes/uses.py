@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
-from pydantic import Field
+from pydantic import BaseModel, Field
 from sqlalchemy import select
 
 from sourceprint.places import today
@@ -18,7 +18,7 @@ from sourceprint.royalties.uses.uses_text import judged_use_to_json, report_to_j
 from sourceprint.service.access.api_keys import KeyScope
 from sourceprint.service.line.jobs import DONE, SCAN
 from sourceprint.service.store.schema import job
-from sourceprint.service.web.acts.imports import enter_report
+from sourceprint.service.web.acts.imports import MOST_UNMATCHED, enter_report
 from sourceprint.service.web.bodies import Body, Truth
 from sourceprint.service.web.caller import Caller, needs
 from sourceprint.service.web.documents import DOCUMENT_BODY, FileName
@@ -63,6 +63,26 @@ class Resolution(DecisionRequest):
 
     state: Literal["resolved"]
     recording: str = Field(min_length=1, max_length=512)
+
+
+class UnmatchedView(BaseModel):
+    """A reported track that no scan on file is of."""
+
+    track: str = Field(description="As it was reported; id: and your own id, where that alone was given")
+    reason: str
+    nearest: list[str] = Field(description="Names of scanned tracks that are near; of the first 20 tracks alone")
+
+
+class UsageView(BaseModel):
+    """A usage report that was entered."""
+
+    version: int | None = Field(description="Of the report for the period; null where it is the one that was stated")
+    rows: int
+    statement_closes: str | None = Field(
+        description="Last day on which a statement may be issued that carries it; null where none closes"
+    )
+    n_unmatched: int = Field(description="Tracks that no scan on file is of so far")
+    unmatched: list[UnmatchedView] = Field(description=f"The first {MOST_UNMATCHED} of them")
 
 
 @router.post("/attributions", responses=responses(404, 409, 413))
@@ -131,9 +151,13 @@ async def enter_usage(
     period: Annotated[PeriodText, Query(description="As 2026-Q3, 2026-07, 2026, or 2026-07-01--2026-07-14")],
     restate: Annotated[str, Query(max_length=2_000, description="Why a stated period is reported anew")] = "",
     name: FileName = "usage.csv",
-) -> dict[str, Any]:
-    """Enter a usage report for a period: the body is the table that a licensee hands in."""
-    return await enter_report(request, caller, name, licensee=licensee, period=period, reason=restate)
+) -> UsageView:
+    """Enter a usage report for a period: the body is the table that a licensee hands in.
+
+    Tracks that no scan on file is of are in `unmatched`: a misspelt name, or a scan that was not attributed yet. The
+    report is entered all the same; a statement stops at them, unless its policy holds such usage.
+    """
+    return UsageView(**await enter_report(request, caller, name, licensee=licensee, period=period, reason=restate))
 
 
 def _results(caller: Caller, ids: list[str]) -> list[str]:

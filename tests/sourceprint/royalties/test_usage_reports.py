@@ -17,7 +17,7 @@ from sourceprint.royalties.periods import Period
 from sourceprint.royalties.rights.chain.verification import verify_chain
 from sourceprint.royalties.rights.database import Database
 from sourceprint.royalties.rights.schema import scan, scanned_track, usage_report
-from sourceprint.royalties.statements.usage_match import match_usage
+from sourceprint.royalties.statements.usage_match import match_usage, unmatched_tracks
 from sourceprint.royalties.statements.usage_reports import enter_report, latest_report, report_to_json, reports_of
 from sourceprint.royalties.uses.ledger import attribute_results
 from sourceprint.royalties.uses.policy import Policy, load_policy
@@ -114,6 +114,18 @@ def test_usage_of_unscanned_tracks_stops_and_shows_near_names(scanned: Database)
     held = matched(scanned, *rows, policy=a_policy(not_scanned="hold"))
     assert {row.matched_by for row in held} == {"not scanned"}
     assert matched(scanned, *rows, stop=False) == held
+
+
+def test_tracks_that_no_scan_is_of_are_named_when_a_report_is_entered(scanned: Database) -> None:
+    rows = [a_row("T1.mp3"), a_row("T1.wav"), a_row("zzzz.wav"), a_row("broken.wav"), a_row("x.wav")]
+    with scanned.reading() as connection:
+        found = unmatched_tracks(connection, LICENSEE, usage_of(*rows, a_row("idle.wav", usages=0)))
+    assert [(one.track, one.reason.partition(",")[0], one.nearest) for one in found] == [
+        ("T1.mp3", "no scan on file is of it", ("T1.wav",)),
+        ("broken.wav", "could not be searched (decode_error)", ()),
+        ("x.wav", "usage of track 'x.wav': two generated tracks have this name", ("x.wav",)),
+        ("zzzz.wav", "no scan on file is of it", ()),
+    ]
 
 
 def test_the_suffix_of_a_format_counts_unless_the_policy_says_otherwise(scanned: Database) -> None:

@@ -79,11 +79,15 @@ def test_from_an_empty_folder_to_a_statement(service: TestService, music: Path, 
 
         # The label's back office: usage, attribution, decision, statement.
         period = {"licensee": "P-TONE", "period": "2026-Q3"}
-        assert label.post("/v1/usage", params=period, content=_USAGE.encode()).json()["rows"] == 1
+        early = label.post("/v1/usage", params=period, content=_USAGE.encode()).json()
+        assert (early["rows"], early["n_unmatched"]) == (1, 1)  # its scan is not attributed yet
         asked = {"scans": [scanned], "policy": "matched-seconds", "licensee": "P-TONE", "generated": "2026-08-20"}
         json_body = {"Content-Type": "application/json"}
         attributed = label.post("/v1/attributions", json=asked, headers=json_body)
         assert attributed.status_code == 200, attributed.text
+        for text, unmatched in ((_USAGE.replace("reuse", "reuze"), ["reuze.wav"]), (_USAGE, [])):
+            entered = label.post("/v1/usage", params=period, content=text.encode()).json()
+            assert [one["track"] for one in entered["unmatched"]] == unmatched, entered
         uses = label.get("/v1/uses", params={"licensee": "P-TONE"}).json()
         assert uses
         if held := [use["id"] for use in uses if use["state"] != "claimed"]:

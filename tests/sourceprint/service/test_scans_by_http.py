@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
+import soundfile
 from sqlalchemy import select
 
 from index.folder.index import Index
@@ -82,6 +83,30 @@ def test_audio_that_cannot_be_searched_is_an_outcome(sqlite_catalogued: TestServ
     with sqlite_catalogued.client() as client:
         found = client.get(f"/v1/scans/{scan_id}").json()
     assert (found["state"], found["result"]["status"]) == ("done", "decode_error")
+
+
+@pytest.mark.parametrize(("seconds", "status", "code"), [(0.4, "too_short", 4), (0.5, "no_match", 0)])
+def test_a_track_too_short_to_judge_is_told_in_the_words_of_the_command_line(
+    sqlite_catalogued: TestService, music: Path, tmp_path: Path, seconds: float, status: str, code: int
+) -> None:
+    y, rate_hz = soundfile.read(music / "own.wav")
+    path = tmp_path / "brief.wav"
+    soundfile.write(path, y[: int(seconds * rate_hz) + 1], rate_hz)
+    scan_id = scan(sqlite_catalogued, path).json()["id"]
+    with sqlite_catalogued.client() as client:
+        checked = client.post("/v1/checks?name=brief.wav&wait=0", content=path.read_bytes()).headers["location"]
+        sqlite_catalogued.work()
+        row, report = client.get(f"/v1/scans/{scan_id}/result").json(), client.get(checked).json()["result"]
+    told = run("match", path, "--jsonl", index=sqlite_catalogued.server.folder.organisation("main").index)
+    by_command = json.loads(told.stdout)
+    assert (row["status"], row["reason"], row["track"]["notes"]) == (
+        by_command["status"],
+        by_command["reason"],
+        by_command["track"]["notes"],
+    )
+    assert (row["status"], report["exit_code"]) == (status, code)
+    notes = ["short: 0.5 s; of reuse as short as this some is missed, and under 1 s most"]
+    assert row["track"]["notes"] == ([] if status == "too_short" else notes)
 
 
 def test_a_scan_without_a_catalogue_fails_and_says_why(sqlite_service: TestService, music: Path) -> None:

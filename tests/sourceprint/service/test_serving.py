@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -67,6 +68,9 @@ def test_a_server_on_an_empty_folder_works_survives_kills_and_stops(server: Serv
     assert server.running.stdout is not None
     assert server.running.stdout.read() == ""  # the first key is shown once
     assert int(log.splitlines()[1]) > 0
+    lines = [json.loads(line) for line in server.errors.read_text(encoding="utf-8").splitlines()]
+    assert [one["url"] for one in lines if one["message"] == "the API answers"] == [server.url] * 2
+    assert "/console/join#" not in str(lines)  # a secret, which stdout alone has
     taken = subprocess.run(
         [sys.executable, "-m", "cli", "serve", "--data", str(server.data), "--host", "192.0.2.1"],
         cwd=ROOT, capture_output=True, text=True, check=False,

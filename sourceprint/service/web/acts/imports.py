@@ -11,6 +11,7 @@ from fastapi import Request
 from fingerprint.digests import hash_file
 from sourceprint.royalties.periods import Period
 from sourceprint.royalties.statements.restatements import restate_usage
+from sourceprint.royalties.statements.usage_match import unmatched_tracks
 from sourceprint.royalties.tables.cells import Unit
 from sourceprint.royalties.tables.imports import import_rights
 from sourceprint.royalties.tables.problems import import_report_to_json
@@ -22,7 +23,10 @@ from sourceprint.service.web.problems import Refused
 from sourceprint.service.web.second_person import second_person
 from sourceprint.sheets.columns import ColumnMap
 
-__all__ = ["enter_report", "import_file"]
+__all__ = ["MOST_UNMATCHED", "enter_report", "import_file"]
+
+MOST_UNMATCHED = 100
+"""Most tracks of a usage report that are named, as no scan is of them."""
 
 
 async def enter_report(
@@ -54,8 +58,15 @@ async def enter_report(
             report, last_day = restate_usage(
                 caller.rights, licensee=licensee, period=days, usage=read_usage(path), reason=reason, by=caller.actor
             )
-            closes = None if last_day is None else last_day.isoformat()
-            return {"version": report.version or None, "rows": len(report.usage.rows), "statement_closes": closes}
+            with caller.rights.reading() as connection:
+                unmatched = unmatched_tracks(connection, licensee, report.usage)
+            return {
+                "version": report.version or None,
+                "rows": len(report.usage.rows),
+                "statement_closes": None if last_day is None else last_day.isoformat(),
+                "n_unmatched": len(unmatched),
+                "unmatched": [one._asdict() for one in unmatched[:MOST_UNMATCHED]],
+            }
 
         return await to_thread.run_sync(enter)
 
