@@ -41,7 +41,7 @@ HERE = {
     "docs/guide.md": "the commands by example",
     "docs/formats/report.md": "reports of a run",
     "docs/formats/log.md": "parsed: it takes a log that a service has written",
-    "docs/service.md": "parsed: `serve` never ends; the requests are of other programs",
+    "docs/service.md": "parsed: `serve` never ends; sh: tests/sourceprint/service/test_walk_in_curl.py",
     "CONTRIBUTING.md": "setting up and testing: commands of other programs, which CI runs in .ci/run",
     "benchmarks/README.md": "parsed: each takes minutes to hours",
 }

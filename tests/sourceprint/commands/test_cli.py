@@ -430,7 +430,7 @@ def test_info(shared: Path) -> None:
     text = re.sub(r"sha256:[0-9a-f]{64}", "DIGEST", re.sub(r"\d+ landmarks", "N landmarks", text))
     facts = json.loads(run("info", "--json", index=shared).stdout)
     assert text.replace(" ", "") == (
-        f"index{shared}\nformatversion2\nrecordings3,0.01h\nremoved,notyetcleared0\nsegments1\nsizeSIZE\n"
+        f"index{shared}\nformatversion3\nrecordings3,0.01h\nremoved,notyetcleared0\nsegments1\nsizeSIZE\n"
         + "".join(f"{part}SIZE\n" for part in facts["bytes"] if part != "total")
         + "digestDIGEST\nlayerrecordingexact,Nlandmarksof64values\nparametersDIGEST\n"
     )
