@@ -136,4 +136,5 @@ class _Frame:
             route = getattr(scope.get("route"), "path", "none")
             self._metrics.count(scope["method"], route, status, seconds)
             facts = {"request_id": request_id, "method": scope["method"], "route": route, "status": status}
-            _LOG.info("request", extra={"facts": facts | {"ms": round(1000 * seconds, 1)}})
+            actor = {"actor": scope["state"]["actor"]} if "actor" in scope["state"] else {}
+            _LOG.info("request", extra={"facts": facts | actor | {"ms": round(1000 * seconds, 1)}})

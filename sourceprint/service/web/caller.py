@@ -147,6 +147,7 @@ def _authenticated(
     if key is None:
         _log_refusal(server, request, "unknown key", key_id_in(sent.credentials))
         raise Refused(401, "unknown key", "this key is unknown, expired or revoked; ask for a new one", challenge)
+    request.state.actor = key.actor  # for the log of requests
     wait = server.rates.take(key.id, key.per_minute or server.settings.per_minute)
     if wait:
         detail = f"more than {key.per_minute or server.settings.per_minute} requests in a minute"
@@ -163,6 +164,7 @@ def _authenticated(
 def _caller_in_person(
     scopes: SecurityScopes, request: Request, server: Server, person: SignIn, instead: KeyScope | None
 ) -> Caller:
+    request.state.actor = person.actor
     reading = is_reading(request)
     if not reading:
         expect_own_origin(request, server)

@@ -233,6 +233,19 @@ def test_a_check_answers_with_the_report_of_the_command(
     assert answered["result"]["exit_code"] == 1
 
 
+def test_the_log_of_requests_names_the_key_by_its_id(
+    sqlite_service: TestService, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("INFO", "sourceprint.service"), sqlite_service.client() as client:
+        client.get("/v1/scans")
+        client.get("/health")
+        refused = client.get("/v1/scans", headers={"Authorization": "Bearer sp_0123456789ab_x"})
+    key = client.headers["authorization"].removeprefix("Bearer ")
+    assert refused.status_code == 401
+    named = [record.facts.get("actor") for record in caplog.records if record.message == "request"]  # type: ignore[attr-defined]
+    assert named == [f"key:{key[3:15]}", None, None]
+
+
 def test_an_unexpected_failure_is_a_problem_that_tells_nothing_but_its_id(
     sqlite_service: TestService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
