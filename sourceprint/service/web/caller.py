@@ -164,7 +164,6 @@ def _authenticated(
 def _caller_in_person(
     scopes: SecurityScopes, request: Request, server: Server, person: SignIn, instead: KeyScope | None
 ) -> Caller:
-    request.state.actor = person.actor
     reading = is_reading(request)
     if not reading:
         expect_own_origin(request, server)

@@ -40,6 +40,8 @@ def signed_in(request: Request, server: Server) -> SignIn | None:
     now = server.database.clock()
     with server.database.reading() as connection:
         found = find_sign_in(connection, token, now=now)
+    if found is not None:
+        request.state.actor = found.actor  # for the log of requests
     if found is not None and is_due(found, now=now) and _UNATTENDED_HEADER not in request.headers:
         with server.database.writing() as connection:
             keep_open(connection, found, now=now)

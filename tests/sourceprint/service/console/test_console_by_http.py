@@ -139,6 +139,19 @@ def test_the_address_of_the_server_and_one_with_a_stroke_lead_to_the_console(sql
         assert (led.status_code, led.headers["location"]) == (303, "/console")
 
 
+def test_the_log_of_requests_names_the_person_by_id(
+    sqlite_service: TestService, caplog: pytest.LogCaptureFixture
+) -> None:
+    ada = new_person(sqlite_service)
+    with (
+        caplog.at_level("INFO", "sourceprint.service"),
+        poster(sqlite_service, cookies_of(sqlite_service, ada)) as client,
+    ):
+        assert client.get("/console/people").status_code == 200
+    (record,) = [one for one in caplog.records if one.message == "request"]
+    assert record.facts["actor"] == ada.actor  # type: ignore[attr-defined]
+
+
 def test_a_link_leads_to_our_own_pages_alone(sqlite_service: TestService) -> None:
     with poster(sqlite_service, cookies_of(sqlite_service, new_person(sqlite_service))) as client:
         for wanted, got in (
