@@ -39,6 +39,7 @@ __all__ = ["LoadMusic", "LoadSizes", "load_service"]
 _WORKERS: Final = 2
 _LOOK_SECONDS: Final = 0.5  # between two questions whether a scan is done
 _PATIENCE_SECONDS: Final = 600.0
+_WAIT_SECONDS: Final = 300  # of a check, also on a busy machine
 _MANY_A_MINUTE: Final = "1000000"
 
 
@@ -96,7 +97,8 @@ def load_service(music: LoadMusic, sizes: LoadSizes, folder: Path, database: str
     place = data_with_index(folder / "data", music.index, database=database)
     shortest = music.tracks[min(music.tracks)]
     options = ("--readable", str(shortest[0].parent), *(("--database", database) if database else ()))
-    server = ServerProcess(place.root, options, {"SOURCEPRINT_PER_MINUTE": _MANY_A_MINUTE})
+    settings = {"SOURCEPRINT_PER_MINUTE": _MANY_A_MINUTE, "SOURCEPRINT_WAIT_SECONDS": str(_WAIT_SECONDS)}
+    server = ServerProcess(place.root, options, settings)
     with _running(server, _WORKERS):
         check_by_clients(server, shortest, clients=_WORKERS, checks=4 * _WORKERS)  # not counted: all is loaded then
         checks = [check_by_clients(server, shortest, clients=n, checks=sizes.checks) for n in sizes.clients]
@@ -142,7 +144,8 @@ def check_by_clients(server: ServerProcess, tracks: Sequence[Path], *, clients: 
             for number in mine:
                 at = number % len(tracks)
                 started = time.perf_counter()
-                answer = http.post("/v1/checks", params={"name": tracks[at].name, "wait": 60}, content=content[at])
+                asked = {"name": tracks[at].name, "wait": _WAIT_SECONDS}
+                answer = http.post("/v1/checks", params=asked, content=content[at])
                 taken.append(time.perf_counter() - started)
                 if answer.status_code != 200 or answer.json()["state"] != DONE:
                     raise ParameterError(f"a check was answered with {answer.status_code}: {answer.text:.300}")

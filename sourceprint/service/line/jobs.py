@@ -13,12 +13,26 @@ A claim looks at the head of the line of each organisation and kind, by index: i
 jobs that wait.
 """
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, func, insert, or_, select, union_all, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    RowMapping,
+    Select,
+    and_,
+    bindparam,
+    func,
+    insert,
+    or_,
+    select,
+    union_all,
+    update,
+)
 
 from sourceprint.scans.scan_json import uuid7
 from sourceprint.service.store.clock import time_text
@@ -348,10 +362,12 @@ def queue_length(connection: Connection) -> dict[str, int]:
 
 def _lines(connection: Connection, now: str, kinds: tuple[str, ...]) -> list[tuple[str, str]]:
     """Return the lines that have a job to be claimed, organisation and kind, in the order of their turns."""
-    return [(row.organisation_id, row.kind) for row in connection.execute(_turns(now, kinds))]
+    found = connection.execute(_turns(kinds or KINDS), {"now": now})
+    return [(row.organisation_id, row.kind) for row in found]
 
 
-def _turns(now: str, kinds: tuple[str, ...]) -> Select[Any]:
+@functools.cache  # idle workers ask ten times a second, and to build the query takes longer than to answer it
+def _turns(kinds: tuple[str, ...]) -> Select[Any]:
     """Return the query of `_lines`: a look into an index for each organisation and kind."""
     running = (
         select(job.c.organisation_id, func.count().label("n"))
@@ -369,7 +385,7 @@ def _turns(now: str, kinds: tuple[str, ...]) -> Select[Any]:
     heads = union_all(
         *(
             select(organisation.c.id.label("line"), head.where(first.c.kind == kind).scalar_subquery().label("job_id"))
-            for kind in kinds or KINDS
+            for kind in kinds
         )
     ).subquery()
     earlier = job.alias()
@@ -379,7 +395,7 @@ def _turns(now: str, kinds: tuple[str, ...]) -> Select[Any]:
         .scalar_subquery()
         .label("served")
     )
-    in_hand = and_(job.c.state == RUNNING, job.c.lease_until >= now, job.c.kind.in_(_SERIAL))
+    in_hand = and_(job.c.state == RUNNING, job.c.lease_until >= bindparam("now"), job.c.kind.in_(_SERIAL))
     busy = select(job.c.organisation_id).where(in_hand).scalar_subquery()
     next_one = job.alias()
     return (

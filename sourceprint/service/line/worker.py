@@ -50,11 +50,13 @@ def run_worker(settings: Settings, owner: str, minder: int) -> None:
     log_as_json()
     folder = DataFolder.open(settings)
     database = ServiceDatabase.open(folder.database_place)
+    line = ServiceDatabase.open(folder.database_place, pooled=True)  # it is looked at ten times a second
     warm_up()
     workshop = Workshop(database, folder, settings.keep_audio, settings.upload_mb)
     while not stopped and os.getppid() == minder:
-        claims = claim(database, owner, lease_seconds=settings.lease_seconds, most=_ADDITIONS)
+        claims = claim(line, owner, lease_seconds=settings.lease_seconds, most=_ADDITIONS)
         if claims:
+            line.close()  # a process that is forked for a file must not share the connection
             workshop.do(claims)
         else:
             time.sleep(IDLE_SECONDS)

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from sourceprint.service.line import jobs
-from sourceprint.service.line.jobs import ADDITION, DONE, FAILED, QUEUED, RUNNING, SCAN, JobClaim, _turns, claim
+from sourceprint.service.line.jobs import ADDITION, DONE, FAILED, KINDS, QUEUED, RUNNING, SCAN, JobClaim, _turns, claim
 from tests.service_servers import TestService
 
 
@@ -145,7 +145,7 @@ def test_a_claim_looks_at_no_more_rows_for_ten_thousand_waiting_jobs(service: Te
     database = service.server.database
     with database.writing() as connection:
         connection.execute(text("ANALYZE"))
-    query = _turns(database.now(), ())
+    query = _turns(KINDS).params(now=database.now())
     statement = str(query.compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True}))
     explain = "EXPLAIN" if database.is_server else "EXPLAIN QUERY PLAN"
     with database.reading() as connection:
