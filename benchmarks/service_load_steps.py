@@ -144,7 +144,7 @@ def check_by_clients(server: ServerProcess, tracks: Sequence[Path], *, clients: 
             for number in mine:
                 at = number % len(tracks)
                 started = time.perf_counter()
-                asked = {"name": tracks[at].name, "wait": _WAIT_SECONDS}
+                asked: dict[str, str | int] = {"name": tracks[at].name, "wait": _WAIT_SECONDS}
                 answer = http.post("/v1/checks", params=asked, content=content[at])
                 taken.append(time.perf_counter() - started)
                 if answer.status_code != 200 or answer.json()["state"] != DONE:
