@@ -5,6 +5,7 @@ is none, or it lacks one of the two pictures, these are drawn from the audio tha
 and their geometry are those of the pages of evidence.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -46,6 +47,7 @@ _SEEN_AROUND_SECONDS = 0.6  # as in the figures of evidence
 _MOST_COLUMNS = STAGE.right - STAGE.left
 _COLUMNS_PER_SECOND = 40.0
 _SIDES = ("track", "recording")
+_WHY = re.compile(r' <span class="why">.*?</span>', re.DOTALL)  # why a picture was missing when the page was made
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +187,7 @@ def _completed(figure: str, use: Use, one: _Side, sounds: dict[str, Sound]) -> M
                 "review_picture.html", use=use, number=one.number, side=side, top=top, bottom=bottom, stage=STAGE
             )  # fmt: skip
     cursor = "" if all(sound.path is None for sound in sounds.values()) else '<div class="cursor" hidden></div>'
-    before, svg, after = figure.partition("<svg ")
+    before, svg, after = _WHY.sub("", figure).partition("<svg ")
     return Markup(before + images + svg + after.replace("</svg>", f"</svg>{cursor}", 1))
 
 

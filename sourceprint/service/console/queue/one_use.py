@@ -135,7 +135,7 @@ def _pitch(passage: UsePassage, scan: KeptScan | None) -> str:
     stated = found[passage.number]
     if not (stated.track_start_ms <= passage.start_ms and passage.end_ms <= stated.track_end_ms):
         return ""
-    return f"{stated.pitch_cents:+.0f} cents"
+    return f"{stated.pitch_cents:+.0f} cents".replace("-0 ", "0 ").replace("+0 ", "0 ")
 
 
 def _speed(passage: UsePassage) -> str:
