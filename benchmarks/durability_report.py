@@ -14,6 +14,7 @@ __all__ = ["figures", "pictures", "tables"]
 PHASES: Final = {
     "segment": "writing a segment",
     "lists": "writing the lists of a segment",
+    "tree": "writing a tree, in format 2",
     "manifest": "writing the new manifest",
     "switch": "renaming it over the old one",
     "clean": "deleting files it no longer names",
@@ -89,7 +90,7 @@ def tables(report: Report) -> list[Table]:
         Table(
             "Writers killed",
             ("operation under way", "kills"),
-            [(words, str(kills["phases"].get(phase, 0))) for phase, words in PHASES.items()],
+            [(words, str(kills["phases"][phase])) for phase, words in PHASES.items() if phase in kills["phases"]],
             f"{kills['runs']} processes on {kills['chains']} indexes, {kills['killed']} of them killed, "
             f"{kills['commits']} commits acknowledged, {kills['recordings']} recordings compared; "
             f"{len(kills['failures'])} failures.",
