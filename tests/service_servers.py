@@ -119,6 +119,7 @@ def open_server(root: Path, place: str, clock: SetClock, **settings: Any) -> Ser
 def running(server: Server, clock: SetClock) -> Iterator[TestService]:
     """Answer requests on a free port inside the block; the reached server is the one that was started."""
     listener = socket.socket()
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # as that of a server
     listener.bind(("127.0.0.1", 0))
     server.listens_at(listener.getsockname()[1])
     config = uvicorn.Config(create_app(server), log_config=None, server_header=False, lifespan="off")

@@ -165,8 +165,8 @@ class Estimator:
         exact = Fraction(0)
         if method == "fixed-fee":
             exact = (card.per_match or Fraction(0)) * times
-        elif method:
-            exact = (card.per_second or Fraction(0)) * times * use.attributed_us / 1_000_000
+        elif method and card.per_second is not None:  # one fraction made, not one for each factor: of each use anew
+            exact = Fraction(card.per_second.numerator * times * use.attributed_us, card.per_second.denominator * 10**6)
         return _Priced(terms, method, territory, times, bool(usages), Amount.nearest(exact, card.currency), part)
 
     def _rate_of(self, use: Use, territory: str, day: date, licence_id: str) -> _Rated:

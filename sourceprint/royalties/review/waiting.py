@@ -7,18 +7,20 @@ Money of several currencies has no order: uses sort by currency, then by amount,
 Uses without an estimate come last. A use with amounts in several currencies has its place by the first of them.
 
 A queue that was read is kept with the head of the chain, and holds as long as that is the head: every change of uses,
-rights, licences and usage is an entry of it. After decisions alone, only the uses that these are on are read again. So
-a page of a queue of 10 000 uses costs one query, and its sums are exact.
+rights, licences and usage is an entry of it. After decisions and attributions alone, only the uses that these are on
+are read again. So a page of a queue of 10 000 uses costs one query, and its sums are exact.
 """
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 
 import msgspec
 from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
 
 from fingerprint.errors import ParameterError
+from sourceprint.royalties.garbage import rare_collections
 from sourceprint.royalties.review.estimates import Estimate, Estimator, policies_of
 from sourceprint.royalties.rights.chain.entries import Head, chain_head
 from sourceprint.royalties.rights.database import in_chunks
@@ -41,7 +43,7 @@ __all__ = [
 WAITING = ("review", "unresolved", "disputed")
 """States in which money is held until a person decides."""
 
-_MOST_READ_AGAIN = 2_000  # so many decided uses are looked up one by one; else the queue is read anew
+_MOST_READ_AGAIN = 2_000  # so many changed uses are looked up one by one; else the queue is read anew
 _NO_CURRENCY = "~"  # sorts after every code
 _PLACE_PARTS = 4
 _MOST_DIGITS = 80
@@ -220,6 +222,7 @@ class WaitingQueue:
         ]
 
 
+@rare_collections()
 def read_queue(connection: Connection, known: WaitingQueue | None = None) -> WaitingQueue:
     """Return all that waits.
 
@@ -228,12 +231,13 @@ def read_queue(connection: Connection, known: WaitingQueue | None = None) -> Wai
     connection : Connection
         Inside a transaction of `Database`.
     known : WaitingQueue or None
-        As it was read before: returned if it holds; after decisions alone, only their uses are read again.
+        As it was read before: returned if it holds; after decisions and attributions alone, only their uses are read
+        again.
     """
     head = chain_head(connection)
     if known is not None and known.head == head:
         return known
-    again = None if known is None else _decided_since(connection, known.head, head)
+    again = None if known is None else _changed_since(connection, known.head, head)
     if known is None or again is None:
         return _with_names(connection, head, _by_state(_read(connection)), {}, {})
     read = {one.id: one for chunk in in_chunks(again) for one in _read(connection, use.c.id.in_(chunk))}
@@ -285,19 +289,29 @@ def _place(after: str) -> Place:
     return parts[0], -int(numbers[0]), -int(numbers[1]), parts[3]
 
 
-def _decided_since(connection: Connection, known: Head, head: Head) -> set[str] | None:
-    """Return the uses that were decided between two heads; None if anything else was changed, or too much."""
+def _changed_since(connection: Connection, known: Head, head: Head) -> set[str] | None:
+    """Return the uses that were decided, made or superseded between two heads; None if more was changed, or too much.
+
+    An attribution changes no use that stays: rights, licences and usage, which estimates rest on, have entries of their
+    own.
+    """
     entry = chain_entry.c
     if known.sequence and connection.scalar(select(entry.hash).where(entry.sequence == known.sequence)) != known.hash:
         return None  # another database
     since = select(entry.kind, entry.first_id, entry.last_id).where(entry.sequence > known.sequence)
     rows = connection.execute(since.where(entry.sequence <= head.sequence)).all()
-    if any(row.kind not in ("decision", "statement", "person") for row in rows):
+    if any(row.kind not in ("decision", "attribution", "statement", "person") for row in rows):
         return None
-    ranges = [use_event.c.id.between(row.first_id, row.last_id) for row in rows if row.kind == "decision"]
+    columns: dict[str, Sequence[tuple[ColumnElement[str], ColumnElement[int]]]] = {
+        "decision": [(use_event.c.use_id, use_event.c.id)],
+        "attribution": [(use.c.id, use.c.attribution_id), (use.c.id, use.c.superseded_by)],
+    }
     found: set[str] = set()
-    for chunk in in_chunks(ranges, 200):
-        found.update(connection.scalars(select(use_event.c.use_id).where(or_(*chunk)).limit(_MOST_READ_AGAIN + 1)))
+    for kind, pairs in columns.items():
+        ranges = [(row.first_id, row.last_id) for row in rows if row.kind == kind]
+        for (use_id, number), chunk in product(pairs, list(in_chunks(ranges, 200))):
+            within = or_(*(number.between(*one) for one in chunk))
+            found.update(connection.scalars(select(use_id).where(within).limit(_MOST_READ_AGAIN + 1)))
     return found if len(found) <= _MOST_READ_AGAIN else None
 
 

@@ -31,6 +31,7 @@ __all__ = [
     "is_due",
     "keep_open",
     "list_sign_ins",
+    "roles_signed_in",
     "sign_out",
     "start_sign_in",
 ]
@@ -140,6 +141,15 @@ def list_sign_ins(connection: Connection, organisation_id: str, *, now: datetime
     times = (sign_in.c.created_at, sign_in.c.last_used_at, sign_in.c.expires_at)
     query = _open(select(*ids, *times), now).where(person.c.organisation_id == organisation_id)
     return [OpenSignIn(*row) for row in connection.execute(query.order_by(sign_in.c.created_at, sign_in.c.id))]
+
+
+def roles_signed_in(connection: Connection, *, now: datetime) -> dict[str, set[Role]]:
+    """Return the roles of the people who are signed in, by organisation."""
+    found: dict[str, set[Role]] = {}
+    query = _open(select(person.c.organisation_id, person.c.roles).distinct().select_from(sign_in), now)
+    for row in connection.execute(query):
+        found.setdefault(row.organisation_id, set()).update(roles_in(row.roles))
+    return found
 
 
 def _open(query: Select[Any], now: datetime) -> Select[Any]:

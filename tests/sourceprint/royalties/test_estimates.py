@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,10 +22,23 @@ from sourceprint.royalties.rights.licences import Conditions, Licence, Scope
 from sourceprint.royalties.rights.schema import licence
 from sourceprint.royalties.statements.issue import draft_on_file
 from sourceprint.royalties.statements.usage_reports import enter_report
+from sourceprint.royalties.uses.ledger import attribute_results
+from sourceprint.royalties.uses.policy import load_policy
 from sourceprint.royalties.uses.states import change_state
 from sourceprint.royalties.uses.usage import Usage, UsageRow
 from tests.review_records import fill_queue, waiting
-from tests.royalty_records import LICENSEE, a_licence, a_rate_card, sha_of, some_rights, store_rights, withdraw
+from tests.royalty_records import (
+    LICENSEE,
+    a_licence,
+    a_match,
+    a_passage,
+    a_rate_card,
+    a_scan_result,
+    sha_of,
+    some_rights,
+    store_rights,
+    withdraw,
+)
 
 MASTER_ONLY = (("Master", 1_000_000),)
 WORKS_ONLY = (("MechanicalRight", 400_000), ("PerformingRight", 600_000))
@@ -164,6 +179,14 @@ def test_a_queue_that_is_kept_is_the_queue_read_anew_after_every_change(database
             number = use_facts(connection, use.id).last_change
         undo_change(database, use.id, "bo", seen=number)
 
+    def attributed(result: dict[str, Any]) -> None:
+        path = tmp_path / "results.jsonl"
+        path.write_text(json.dumps(result) + "\n", encoding="utf-8")
+        before = {one.id for one in waiting(database)}
+        policy = load_policy("matched-seconds")
+        attribute_results(database, path, policy, licensee=LICENSEE, generated_on="2026-07-14", by="ann")
+        assert {one.id for one in waiting(database)} != before
+
     for change in (
         lambda: decided("disputed", found[0], found[1]),
         lambda: decided("claimed", *found[2:5]),
@@ -172,6 +195,9 @@ def test_a_queue_that_is_kept_is_the_queue_read_anew_after_every_change(database
         lambda: with_licences(database, a_licence(rate_card=a_rate_card(currency="JPY"))),
         lambda: report(database, "2026-Q3", UsageRow("2.wav", "DE", 500, None, "")),
         lambda: fill_queue(database, tmp_path, 7),
+        lambda: attributed(a_scan_result("8.wav", a_match("R1", a_passage(1_000, 9_000, 30_000, confidence=0.95)))),
+        lambda: attributed(a_scan_result("2.wav", a_match("R1", a_passage(0, 9_000, 30_000, confidence=0.95)))),
+        lambda: attributed(a_scan_result("4.wav", a_match("R1", a_passage(0, 100_000, 30_000, confidence=0.95)))),
     ):
         change()
         kept, anew = read(database, kept), read(database)

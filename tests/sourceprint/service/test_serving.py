@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -16,6 +17,7 @@ import httpx
 import pytest
 
 from benchmarks.service_processes import ServerProcess, client, workers_of
+from sourceprint.service.serving import _listener
 from tests.places import ROOT
 
 pytestmark = pytest.mark.slow
@@ -77,3 +79,10 @@ def test_a_server_on_an_empty_folder_works_survives_kills_and_stops(server: Serv
     )  # fmt: skip
     assert taken.returncode == 2
     assert "cannot be listened on" in taken.stderr
+
+
+def test_answers_are_sent_without_waiting_for_the_client_to_confirm_their_head() -> None:
+    with _listener("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()):
+        accepted, _ = listener.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)

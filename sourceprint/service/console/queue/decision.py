@@ -15,6 +15,7 @@ from sourceprint.service.people.persons import list_persons
 from sourceprint.service.people.roles import Role
 
 __all__ = [
+    "READERS",
     "WORDS",
     "Decider",
     "QueueDecision",
@@ -33,10 +34,13 @@ __all__ = [
 
 _DECIDERS = (Role.ADMIN, Role.REVIEWER)
 
+READERS = (*_DECIDERS, Role.ACCOUNTANT, Role.AUDITOR)
+"""Roles that may read the queue."""
+
 Decider = Annotated[Visitor, as_role(*_DECIDERS)]
 """A visitor who may decide."""
 
-Reader = Annotated[Visitor, as_role(*_DECIDERS, Role.ACCOUNTANT, Role.AUDITOR)]
+Reader = Annotated[Visitor, as_role(*READERS)]
 """A visitor who may read the queue."""
 
 WORDS = {"claimed": "confirmed", "resolved": "confirmed", "disputed": "disputed", "withdrawn": "rejected"}
