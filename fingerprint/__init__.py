@@ -14,6 +14,7 @@ extract       all of it for one file, in pieces; or from the fingerprint file th
 audio         a file in any format as mono samples
 spectrogram   samples as power on a log-frequency axis
 landmarks     local maxima of that, their descriptors, and the fingerprint that they make
+composition   melody and harmony of windows of 5.9 s, as vectors: the second layer
 spf_files     fingerprint files, written and read; spf_header: the JSON at their start
 params        all that two fingerprints must share to be comparable, and the trained projection
 _kernels      inner loops

@@ -28,8 +28,10 @@ __all__ = [
     "cell_frequencies",
     "cell_map",
     "cells",
+    "hann_window",
     "local_energy",
     "log_cells",
+    "turns_of",
 ]
 
 BLOCK_FRAMES = 256
@@ -146,14 +148,14 @@ def log_cells(power: NDArray[np.float32], energy: NDArray[np.float32], params: P
 
 
 @lru_cache(maxsize=8)
-def _window(n_fft: int) -> NDArray[np.float32]:
+def hann_window(n_fft: int) -> NDArray[np.float32]:
     """Return the periodic Hann window; `scipy.signal`, which has it too, takes a second to import."""
     hann = 0.5 + 0.5 * np.cos(np.linspace(-np.pi, np.pi, n_fft + 1))[:-1]
     return hann.astype(np.float32)
 
 
 @lru_cache(maxsize=8)
-def _turns(n_fft: int) -> NDArray[np.float32]:
+def turns_of(n_fft: int) -> NDArray[np.float32]:
     """Return cosines and sines for `_fft.real_fft`, for the pass over transforms of `length` numbers from there on."""
     turns = np.zeros((3, max(1, n_fft // 2)), dtype=np.float32)
     length = 4
@@ -171,11 +173,11 @@ def _cells_of_frames(samples: NDArray[np.float32], n_frames: int, params: Params
     if n.bit_count() == 1 and n.bit_length() % 2 and n >= params.n_bins:  # a power of 4
         steps = np.empty((hop, _fft.LANES + (n - 1) // hop), dtype=np.float32)
         work, scratch = np.empty((2, n, _fft.LANES), dtype=np.float32)
-        _fft.cells_of_frames(samples, _window(n), _turns(n), *table, steps, work, scratch, out)
+        _fft.cells_of_frames(samples, hann_window(n), turns_of(n), *table, steps, work, scratch, out)
         return out
     import scipy.fft  # which takes a tenth of a second
 
     frames = np.lib.stride_tricks.sliding_window_view(samples, n)[::hop][:n_frames]
-    spectrum = scipy.fft.rfft(frames * _window(n), axis=1)
+    spectrum = scipy.fft.rfft(frames * hann_window(n), axis=1)
     _kernels.cells_from_power(spectrum.real**2 + spectrum.imag**2, *table, out)
     return out

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from fingerprint import _fft
 from fingerprint.params import Params
-from fingerprint.spectrogram import _turns, _window, cell_map, cells
+from fingerprint.spectrogram import cell_map, cells, hann_window, turns_of
 from tests import naive
 
 pytestmark = pytest.mark.kernels
@@ -27,7 +27,7 @@ def test_transform_is_that_of_scipy_to_the_bit(n: int) -> None:
     y = frames(n, n)
     expected = fft.rfft(y, axis=1)
     x = np.ascontiguousarray(y.T)
-    found = _fft.real_fft(x, _turns(n), np.full_like(x, np.nan))
+    found = _fft.real_fft(x, turns_of(n), np.full_like(x, np.nan))
     assert np.array_equal(found[0], expected.real[:, 0])
     assert np.array_equal(found[1::2].T, expected.real[:, 1:])
     assert np.array_equal(found[2:-1:2].T, expected.imag[:, 1:-1])
@@ -40,7 +40,7 @@ def test_power_of_any_number_of_frames(n: int) -> None:
     y = np.random.default_rng(n).standard_normal(n).astype(np.float32)
     padded = np.pad(y, params.n_fft)
     starts = range(params.n_fft // 2, params.n_fft // 2 + n + 1, params.hop_length)
-    spectrum = np.array([np.fft.rfft(padded[at : at + params.n_fft] * _window(params.n_fft)) for at in starts])
+    spectrum = np.array([np.fft.rfft(padded[at : at + params.n_fft] * hann_window(params.n_fft)) for at in starts])
     expected = naive.cells_from_power((np.abs(spectrum) ** 2).astype(np.float32), *cell_map(params))
     np.testing.assert_allclose(cells(y, params), expected, rtol=1e-3, atol=1e-4)
 

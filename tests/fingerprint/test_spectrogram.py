@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 from fingerprint.params import Params
 from fingerprint.spectrogram import (
     BLOCK_FRAMES,
-    _window,
     cell_blocks,
     cell_frequencies,
     cell_map,
     cells,
+    hann_window,
     local_energy,
     log_cells,
 )
@@ -44,7 +44,7 @@ def cell_of(hz: float) -> float:
 def test_window_is_that_of_scipy_to_the_bit(n_fft: int) -> None:
     from scipy import signal  # takes a second to load: not where tests are collected
 
-    np.testing.assert_array_equal(_window(n_fft), signal.get_window("hann", n_fft).astype(np.float32))
+    np.testing.assert_array_equal(hann_window(n_fft), signal.get_window("hann", n_fft).astype(np.float32))
 
 
 def test_power_is_that_of_librosa_on_the_log_axis() -> None:
