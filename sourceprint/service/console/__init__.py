@@ -3,6 +3,7 @@
 - `pages`: pages and their headers, style and script
 - `visitors`: who opens a page, and whether they may
 - `entrance`: sign in, join by a one-time link, sign out
+- `open_work`: what waits for a person
 - `own`: the first page, and a person's own passkeys
 - `team`: people and roles, for admins
 - `decisions`: what waits for a second person

@@ -7,6 +7,7 @@ from fastapi.responses import HTMLResponse, JSONResponse
 from pydantic import Field
 from starlette.responses import RedirectResponse, Response
 
+from sourceprint.service.console.open_work import open_work
 from sourceprint.service.console.pages import page
 from sourceprint.service.console.visitors import AnyVisitor, ConsoleRoute, Form
 from sourceprint.service.people.challenges import take_challenge
@@ -35,10 +36,10 @@ class NewPasskey(Body):
 
 @router.get("")
 def show_first_page(visitor: AnyVisitor) -> HTMLResponse:
-    """Show the first page: the person, their roles, and the ways from here."""
+    """Show the first page: the person, what waits for them, and their roles."""
     with visitor.server.database.reading() as connection:
         n_passkeys = len(list_passkeys(connection, visitor.person.id))
-    return page("home.html", visitor.sign_in, here="home", n_passkeys=n_passkeys)
+    return page("home.html", visitor.sign_in, here="home", n_passkeys=n_passkeys, work=open_work(visitor))
 
 
 @router.get("/passkeys")

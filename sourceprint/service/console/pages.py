@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -17,7 +18,7 @@ from sourceprint.service.people.sign_ins import SignIn
 from sourceprint.service.web.problems import Refused
 from sourceprint.text.templates import rendered
 
-__all__ = ["PAGE_HEADERS", "WAYS", "Way", "fragment", "page", "router"]
+__all__ = ["PAGE_HEADERS", "WAYS", "Way", "fragment", "page", "router", "ways_of"]
 
 router = APIRouter(include_in_schema=False)
 
@@ -102,18 +103,27 @@ def page(
     status : int
     here : str
         The way at the top that leads here.
+        Templates have the names of all that open for them in `opens`, and link to no others.
     evidence : Inset, optional
         A page of evidence inside this one: its pictures are in it, and the policy names its style by a digest.
     **values
         For the template.
     """
-    ways = [] if visitor is None else [one for one in WAYS if not one.roles.isdisjoint(visitor.roles)]
-    shared = {"visitor": visitor, "here": here, "ways": ways, "evidence": evidence, "version": program_version()}
+    ways = ways_of(visitor.roles if visitor else ())
+    shared = {
+        "visitor": visitor, "here": here, "ways": ways, "opens": {one.name for one in ways}, "evidence": evidence,
+        "version": program_version(),
+    }  # fmt: skip
     headers = PAGE_HEADERS
     if evidence is not None:
         digest = base64.b64encode(hashlib.sha256(evidence.style.encode()).digest()).decode("ascii")
         headers = headers | {"Content-Security-Policy": _policy(f"'self' 'sha256-{digest}'", "'self' data:")}
     return HTMLResponse(rendered(__package__, template, shared | values), status, headers)
+
+
+def ways_of(roles: Collection[Role]) -> list[Way]:
+    """Return the ways that roles open, in their order."""
+    return [one for one in WAYS if not one.roles.isdisjoint(roles)]
 
 
 def fragment(template: str, **values: Any) -> str:

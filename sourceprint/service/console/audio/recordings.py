@@ -119,11 +119,12 @@ def _recording_page(
     fields = _fields(found)
     if sent is not None:  # what was typed stays in its form
         fields |= {name: escape(sent[name][0]) for name in fields if name in sent}
+    rights_key, owners = _owners(visitor, found)
     return page(
         "recording.html", visitor.sign_in, status=status, here="recordings", recording=found, fields=fields, part=part,
-        told=told, former=None if former is None else _fields(former), owners=_owners(visitor, found), clock=clock,
-        ranges=[ranges_text((pair,)) for pair in found.excluded], address=_link(found.id), id_query=_query(found.id),
-        may_change=visitor.may(KeyScope.CATALOGUE_WRITE),
+        told=told, former=None if former is None else _fields(former), owners=owners, rights_key=rights_key,
+        clock=clock, ranges=[ranges_text((pair,)) for pair in found.excluded], address=_link(found.id),
+        id_query=_query(found.id), may_change=visitor.may(KeyScope.CATALOGUE_WRITE),
     )  # fmt: skip
 
 
@@ -163,20 +164,23 @@ def _change_of(sent: Mapping[str, Sequence[str]], part: str, before: Recording) 
         raise ParameterError("; ".join(f"{one['loc'][0]}: {one['msg']}" for one in error.errors())[:2_000]) from error
 
 
-def _owners(visitor: Visitor, found: Recording) -> list[_Owner] | None:
-    """Return who owns a recording and the works in it today, as the rights say; None if they do not have it."""
+def _owners(visitor: Visitor, found: Recording) -> tuple[str, list[_Owner] | None]:
+    """Return who owns a recording and the works in it today, as the rights say, and their key there.
+
+    The key is "", and the owners are None, if the rights do not have it.
+    """
     if not visitor.server.folder.organisation(visitor.organisation).has_rights():
-        return None
+        return "", None
     with visitor.caller.rights.reading() as connection:
         rights = load_rights(connection, index_ids=[found.id], isrcs=[found.isrc] if found.isrc else [])
     known = rights.by_index_id.get(found.id) or rights.by_isrc.get(found.isrc, ())
     if not known:
-        return None
+        return "", None
     works = {work for one in known for work in rights.works_of(one)}
     shares = [share for one in known for share in rights.master_shares.get(one, ())]
     shares += [share for work in sorted(works) for share in rights.work_shares.get(work, ())]
     names, day = {one: party.name for one, party in rights.parties.items()}, today()
-    return [
+    return known[0], [
         _Owner(
             share.subject_id, share.right, names.get(share.party_id, share.party_id) or "nobody on file",
             format_percent(share.millionths), shortened(str(share.territories), 80),

@@ -11,6 +11,7 @@ from sourceprint.royalties.overview.licence_words import licence_in_words
 from sourceprint.royalties.overview.licensees import list_licensees, unstated_reports
 from sourceprint.royalties.rights.rights import load_rights
 from sourceprint.royalties.statements.register import list_statements
+from sourceprint.service.console.back_office.shown_statements import draft_query, statement_address
 from sourceprint.service.console.pages import page
 from sourceprint.service.console.visitors import ConsoleRoute, Visitor, as_role
 from sourceprint.service.people.approvals import list_open
@@ -52,7 +53,8 @@ def show_licensee(visitor: _Reader, of: Annotated[str, Query(max_length=600)]) -
         reports = unstated_reports(connection, of)
     now = today()
     return page(
-        "licensee.html", visitor.sign_in, here="licensees", licensee=found, reports=reports,
+        "licensee.html", visitor.sign_in, here="licensees", licensee=found,
+        reports=[(one, draft_query(of, one.period)) for one in reports], address=statement_address,
         licences=[(one, dict(licence_in_words(one.on(now)))) for one in licences if one.licensee == of],
         today=now, statements=list_statements(rights, of)[::-1],
         sees_money=visitor.has_role(Role.ADMIN, Role.AUDITOR, Role.ACCOUNTANT),

@@ -29,6 +29,5 @@ def show_records(visitor: _Reader, of: Annotated[str, Query(min_length=1, max_le
         names = names_by_actor(connection, visitor.organisation)
     return page(
         "rights.html", visitor.sign_in, here="search", of=of, found=shown["found"], history=shown["history"][::-1],
-        names=names, percent=format_percent, sees_log=visitor.has_role(Role.ADMIN, Role.AUDITOR),
-        opens_licences=visitor.has_role(Role.ADMIN, Role.AUDITOR, Role.CATALOGUER, Role.ACCOUNTANT),
+        names=names, percent=format_percent,
     )  # fmt: skip

@@ -12,13 +12,14 @@ from fastapi import Query
 
 from fingerprint.errors import ParameterError
 from sourceprint.places import today
+from sourceprint.royalties.periods import Period
 from sourceprint.royalties.rights.chain.entries import chain_head
 from sourceprint.royalties.statements.files.drill_down import DrillDown
 from sourceprint.royalties.statements.register import load_statement
 from sourceprint.service.console.visitors import Visitor
 from sourceprint.service.web.acts.statements import make_statement
 
-__all__ = ["ShownStatements", "StatementQuery", "shown_statement", "statement_address"]
+__all__ = ["ShownStatements", "StatementQuery", "draft_query", "shown_statement", "statement_address"]
 
 _MOST_KEPT = 4
 
@@ -80,6 +81,11 @@ _SHOWN = ShownStatements()
 def shown_statement(visitor: Visitor, wanted: StatementQuery) -> DrillDown:
     """Return a statement taken apart, as `ShownStatements.get`."""
     return _SHOWN.get(visitor, wanted)
+
+
+def draft_query(licensee: str, period: str) -> StatementQuery:
+    """Return the draft of a period, or the amounts so far where it has not ended."""
+    return StatementQuery(licensee=licensee, period=period, so_far=Period.parse(period).end >= today())
 
 
 def statement_address(wanted: StatementQuery, page: str = "", **more: Any) -> str:

@@ -9,7 +9,7 @@ from starlette.responses import RedirectResponse, Response
 
 from sourceprint.royalties.overview.licensees import list_licensees, unstated_reports
 from sourceprint.royalties.statements.register import list_statements
-from sourceprint.service.console.back_office.shown_statements import StatementQuery, statement_address
+from sourceprint.service.console.back_office.shown_statements import StatementQuery, draft_query, statement_address
 from sourceprint.service.console.pages import page
 from sourceprint.service.console.queue.decision import with_names
 from sourceprint.service.console.visitors import ConsoleRoute, Form, Visitor, as_role, field_of
@@ -40,8 +40,9 @@ def show_statements(visitor: _Reader, licensee: Annotated[str, Query(max_length=
     issued = list_statements(rights, licensee)[::-1]
     return page(
         "statements.html", visitor.sign_in, here="statements", statements=issued, licensees=licensees,
-        licensee=licensee, names=names, told=partial(with_names, people=names), waiting=waiting, reports=reports,
-        may_issue=visitor.has_role(Role.ACCOUNTANT),
+        licensee=licensee, names=names, told=partial(with_names, people=names), waiting=waiting,
+        reports=[(one, draft_query(one.licensee, one.period)) for one in reports],
+        may_issue=visitor.has_role(Role.ACCOUNTANT), address=statement_address,
     )  # fmt: skip
 
 

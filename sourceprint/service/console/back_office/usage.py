@@ -7,7 +7,7 @@ from fastapi.responses import HTMLResponse
 
 from sourceprint.royalties.overview.licensees import list_licensees
 from sourceprint.royalties.statements.usage_reports import reports_of
-from sourceprint.service.console.back_office.shown_statements import StatementQuery, statement_address
+from sourceprint.service.console.back_office.shown_statements import StatementQuery, draft_query, statement_address
 from sourceprint.service.console.pages import page
 from sourceprint.service.console.visitors import ConsoleRoute, Visitor, as_role
 from sourceprint.service.people.persons import names_by_actor
@@ -56,4 +56,4 @@ async def enter_usage(
     await enter_report(request, visitor.caller, name, licensee=licensee, period=period, reason=restate)
     draft = visitor.has_role(Role.ACCOUNTANT) and not restate
     here = f"/console/usage?{statement_address(StatementQuery(licensee=licensee)).partition('?')[2]}"
-    return {"next": statement_address(StatementQuery(licensee=licensee, period=period)) if draft else here}
+    return {"next": statement_address(draft_query(licensee, period)) if draft else here}
