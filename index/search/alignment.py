@@ -45,7 +45,10 @@ class RecordingLandmarks(Protocol):
         """Return times, bins and codes, as `LayerSnapshot.landmarks_of`."""
 
     def counted_of(self, ordinal: int) -> NDArray[np.int64] | None:
-        """Return which of them count, None for all, as `LayerSnapshot.counted_of`."""
+        """Return the landmarks outside excluded ranges, by number from the recording's first; None if all are.
+
+        Errors as `LayerSnapshot.counted_of`.
+        """
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -159,7 +162,10 @@ class Along:
     recording_seconds: NDArray[np.float64]
 
     def expected_by_chance(self, low: float = -np.inf, high: float = np.inf) -> float:
-        """Return how many landmarks from `low` to `high` would be confirmed at offsets that mean nothing."""
+        """Return the number of query landmarks that chance alone would align between two query times, in seconds.
+
+        It is counted: the landmarks that align on the parallel lines, as a mean over these lines.
+        """
         here = (self.seconds >= low) & (self.seconds <= high)
         return int(np.count_nonzero(self.aside[:, here] >= _MIN_EVIDENCE)) / len(self.aside)
 
@@ -218,7 +224,8 @@ class Aligner:
         Returns
         -------
         Alignment or None
-            None where nothing speaks for it.
+            The passage on the line that was fitted last, with its score; None if no run of landmarks there has more
+            evidence for the line than against it.
         """
         query = self._query
         usable = self._all if free is None else free

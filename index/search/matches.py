@@ -125,11 +125,11 @@ class Passage:
     transformation : Transformation
         Pitch, tempo and speed.
     score : float
-        Sum of log-likelihood ratios, natural units.
+        Evidence that track and recording hold the same sound: a sum of compressed log-likelihood ratios, natural units.
     aligned_landmarks : int
         Landmarks of the track that met their counterpart in the recording.
     expected_by_chance : float
-        How many would at offsets that mean nothing.
+        The same number on parallel lines, where only chance aligns them; a mean over these lines.
     p_false : float
         Probability that at least one alignment as good arises by chance when this track is searched in this catalogue.
     false_per_1000h : float
