@@ -23,6 +23,7 @@ __all__ = ["Change", "Tones", "arrange", "magnitudes", "sound"]
 
 N_HARMONICS = 14
 PARTIALS_KEPT_HZ = 5400.0
+CYCLE = 4096  # numbers of one cycle of a tone
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,16 +244,23 @@ def _drums(beats: float, beat: float, rng: np.random.Generator) -> NDArray[np.fl
 def _wave(
     kind: str, phase: NDArray[np.float64], t: NDArray[np.float64], bright: float, lasts: float
 ) -> NDArray[np.float64]:
+    """Return a tone: one cycle read at each phase, a bright one that fades and a dull one that stays."""
     release = np.clip((lasts + 0.12 - t) / 0.12, 0.0, 1.0) * np.minimum(1.0, t / 0.008)
+    at = (phase * (CYCLE / (2.0 * np.pi))).astype(np.int64) & (CYCLE - 1)
+    x = 2.0 * np.pi * np.arange(CYCLE) / CYCLE
+    k = np.arange(1, 12)[:, None]
+    sine = np.sin(x)[at]
     if kind == "pluck":
-        wave = sum(np.sin(k * phase) / k * np.exp(-t * (0.8 + 0.7 * k)) for k in range(1, 9))
+        sharp = (np.sin(k * x) / k).sum(axis=0)[at]
+        wave = np.exp(-3.0 * t) * sharp + np.exp(-0.9 * t) * sine
     elif kind == "struck":  # frequency modulation
-        wave = np.sin(phase + bright * np.exp(-t / 0.4) * np.sin(phase)) * np.exp(-t / 1.2)
+        sharp = np.sin(x + bright * np.sin(x))[at] - sine
+        wave = (np.exp(-t / 0.3) * sharp + sine) * np.exp(-t / 1.2)
     elif kind == "blown":
-        wave = np.tanh(bright * (np.sin(phase) + 0.3 * np.sin(2 * phase))) * np.minimum(1.0, t / 0.06)
+        wave = np.tanh(bright * (np.sin(x) + 0.3 * np.sin(2 * x)))[at] * np.minimum(1.0, t / 0.06)
     else:
-        wave = sum(np.sin(k * phase) / k**bright for k in range(1, 12))
-    return np.asarray(wave) * release
+        wave = (np.sin(k * x) / k**bright).sum(axis=0)[at]
+    return np.asarray(wave * release)
 
 
 def _room(y: NDArray[np.float64], rng: np.random.Generator, sample_rate: int) -> NDArray[np.float64]:

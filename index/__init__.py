@@ -10,8 +10,8 @@ Its public face:
 
 `recording_of` and `track_parts` are those of `fingerprint`.
 
-In reading order: `vectors` (neighbours), `storage` (the folder on disk), `search` (the steps of a match), `folder`
-(the folder as a whole), `recheck` (a match computed again), `explain` (why, or why not).
+In reading order: `composition` (works), `vectors` (neighbours), `storage` (the folder on disk), `search` (the steps of
+a match), `folder` (the folder as a whole), `recheck` (a match computed again), `explain` (why, or why not).
 """
 
 import importlib
