@@ -66,7 +66,7 @@ class WorkerProcess:
     forked : bool
         Whether it is forked; else it is spawned, and imports `work`.
     limited : bool
-        Whether it may take only so much memory (`sourceprint.file_limits`).
+        Whether each task may take only so much memory (`sourceprint.file_limits`).
 
     Attributes
     ----------
@@ -124,12 +124,12 @@ def _serve(pipe: Connection, dying: Connection, work: Callable[[Any], Any], fork
         from index.vectors.exact import use_threads  # here, as FAISS reads its settings when it is loaded
 
         use_threads(1)
-    if limited:
-        limit_memory(most_memory_mb())
     with suppress(EOFError, BrokenPipeError):
         pipe.send((True, None))
         while True:
             task = pipe.recv()
+            if limited:
+                limit_memory(most_memory_mb())
             try:
                 answer = (True, contained(lambda: work(task)))  # noqa: B023 - called at once
             except BaseException as error:  # noqa: BLE001 - raised again where the results are read

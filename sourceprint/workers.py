@@ -260,6 +260,8 @@ class _Crew(Generic[Task, Result]):
         """Return the place where the result will be; without a task, it is settled at once."""
         slot: _Slot[Task, Result] = _Slot(task, is_open=task is not None)
         if slot.is_open:
+            if all(worker.slot is None for worker in self._workers):
+                self._looked_at = time.monotonic()  # the time that they waited for a task is not that of its work
             self._waiting.append(slot)
             self._assign()
         return slot

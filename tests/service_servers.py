@@ -83,6 +83,7 @@ class TestService:
         written = 0
         while claims := claim(database, owner, lease_seconds=60, most=64):
             written += workshop.do(claims)
+        workshop.close()
         return written
 
 

@@ -14,7 +14,7 @@ from datetime import date
 from pathlib import Path
 
 from fingerprint.errors import CatalogueError, printable
-from index.search.match import STANDARD, THOROUGH
+from index.search.match import STANDARD, THOROUGH, SearchOptions
 from index.storage.snapshot import Snapshot
 from sourceprint.folders.listing import Folders
 from sourceprint.gate.policy import ERROR, GatePolicy
@@ -22,10 +22,10 @@ from sourceprint.gate.verdict import Verdict, decide
 from sourceprint.inputs import NamedInputs, collect
 from sourceprint.items import Item, Refusal
 from sourceprint.lists import ListReading
-from sourceprint.scans.scan import scan_files
+from sourceprint.scans.scan import Scan, scan_files
 from sourceprint.scans.scan_json import result_matches, scan_result
 
-__all__ = ["check_files", "named_files", "unknown_ids"]
+__all__ = ["check_files", "check_scan", "named_files", "search_options", "unknown_ids"]
 
 
 def named_files(
@@ -110,19 +110,33 @@ def check_files(
     """
     for refusal in inputs.refusals:
         yield _refused(refusal)
-    options = replace(
-        THOROUGH if policy.thorough else STANDARD,
-        max_false_per_1000h=policy.max_false_per_1000h,
-        near_limit_per_1000h=policy.near_limit_per_1000h,
-    )
+    options = search_options(policy)
     policy = _of_now(policy, snapshot)
     scans = scan_files(snapshot.folder, inputs.items, options=options, jobs=jobs, traces=traces, reuse=snapshot)
     with closing(scans):
         for scan in scans:
-            near = result_matches(scan.near, scan.duration_seconds or 0.0)
-            yield decide(scan_result(scan), policy, day=day, near=near)
+            yield _decided(scan, policy, day)
     for refusal in late():
         yield _refused(refusal)
+
+
+def search_options(policy: GatePolicy) -> SearchOptions:
+    """Return the options of the search that a policy asks for."""
+    return replace(
+        THOROUGH if policy.thorough else STANDARD,
+        max_false_per_1000h=policy.max_false_per_1000h,
+        near_limit_per_1000h=policy.near_limit_per_1000h,
+    )
+
+
+def check_scan(scan: Scan, snapshot: Snapshot, policy: GatePolicy, *, day: date) -> Verdict:
+    """Return the verdict on a file that was scanned in a snapshot with the options of a policy (`search_options`)."""
+    return _decided(scan, _of_now(policy, snapshot), day)
+
+
+def _decided(scan: Scan, policy: GatePolicy, day: date) -> Verdict:
+    near = result_matches(scan.near, scan.duration_seconds or 0.0)
+    return decide(scan_result(scan), policy, day=day, near=near)
 
 
 def _of_now(policy: GatePolicy, snapshot: Snapshot) -> GatePolicy:

@@ -9,7 +9,7 @@ own.
 
 import functools
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -36,7 +36,7 @@ from sourceprint.file_limits import most_seconds
 from sourceprint.items import Item
 from sourceprint.workers import in_order, jobs_for
 
-__all__ = ["Scan", "Searched", "open_for", "scan_files", "what_is_searched"]
+__all__ = ["Scan", "Searched", "open_for", "scan_each", "scan_files", "what_is_searched"]
 
 _SURE_SECONDS = 2.0  # of reuse so long nearly all is found (docs/limits.md)
 
@@ -223,20 +223,15 @@ def scan_files(
         If the filter names a recording that the index has not.
     """
     n_jobs = jobs_for(len(items), jobs)
-    settings = _Settings(options, traces, question)
     snapshot = open_for(index, options, reuse=reuse)
     if n_jobs == 1:
-        use_threads(1)
-        opened = _open_index(snapshot, options)
-        search = functools.partial(_search, index=opened, settings=settings)
-        failed = functools.partial(_failed, searched=opened.searched)
-        paths = ((item, item.path) for item in items)
-        with closing(in_order(search, paths, jobs=1, failed=failed, begun=begun, limit=most_seconds)) as scans:
-            yield from (_named(scan, item) for item, scan in scans if scan is not None)
+        with closing(scan_each(snapshot, items, options=options, traces=traces, question=question, begun=begun)) as one:
+            yield from one
         return
     held = Index(index, snapshot)
     with held.lease() as token:
         searched = what_is_searched(held.snapshot(), options)
+        settings = _Settings(options, traces, question)
         tasks = ((item, _Task(item.path, index, token, searched, settings)) for item in items)
         work = in_order(
             _work,
@@ -248,6 +243,28 @@ def scan_files(
         )
         with closing(work) as scans:
             yield from (_named(scan, item) for item, scan in scans if scan is not None)
+
+
+def scan_each(
+    snapshot: Snapshot,
+    items: Iterable[Item],
+    *,
+    options: SearchOptions = STANDARD,
+    traces: Path | None = None,
+    question: Question | None = None,
+    begun: Callable[[Path], object] = lambda _: None,
+) -> Generator[Scan, None, None]:
+    """Search for one item after the other by one worker process; the next is read when its scan is asked for.
+
+    Arguments and errors as `scan_files`; the process lives until the generator is closed.
+    """
+    use_threads(1)
+    opened = _open_index(snapshot, options)
+    search = functools.partial(_search, index=opened, settings=_Settings(options, traces, question))
+    failed = functools.partial(_failed, searched=opened.searched)
+    paths = ((item, item.path) for item in items)
+    with closing(in_order(search, paths, jobs=1, failed=failed, begun=begun, limit=most_seconds)) as scans:
+        yield from (_named(scan, item) for item, scan in scans if scan is not None)
 
 
 def open_for(index: Path, options: SearchOptions = STANDARD, *, reuse: Snapshot | None = None) -> Snapshot:

@@ -1,6 +1,7 @@
 """Load or compile every kernel before the first track, once for all processes that are forked later."""
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from index.search.match import STANDARD, match_track
 from index.storage.layers import recording_landmarks
 from index.storage.manifest import layer_specs
 from index.storage.recordings import Recording
+from index.vectors.quantiser import shipped_quantiser
 
 __all__ = ["warm_up"]
 
@@ -28,4 +30,7 @@ def warm_up() -> None:
         made = Index.create(Path(folder) / "index", layer_specs())
         with made.writer() as writer:
             writer.add(Recording("warm-up"), recording_landmarks(fingerprint_signal(y)))
-        match_track(fingerprint_signal(y, role="track", scales=STANDARD.scales), made.snapshot())
+        track = fingerprint_signal(y, role="track", scales=STANDARD.scales)
+        for vectors in (track.vectors, np.ascontiguousarray(track.vectors)):  # a search may meet them in either layout
+            match_track(replace(track, vectors=vectors), made.snapshot())
+    shipped_quantiser().nearest(track.vectors[0, :1], 1, 0)  # so small an index has not used it

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+import types
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from fingerprint.errors import ParameterError
+from sourceprint import workers
 from sourceprint.faults import Fault
 from sourceprint.file_limits import MEMORY, TIME, most_memory_mb, most_seconds
 from sourceprint.workers import in_order
@@ -43,6 +46,35 @@ def test_memory_beyond_the_limit_costs_one_file(jobs: int, monkeypatch: pytest.M
     assert narrow[1] == "a"
     assert str(narrow[0]).startswith("does not fit into the memory that is left; give fewer jobs, or cut it in parts")
     assert str(narrow[0]).endswith("one file may take 200 MB (SOURCEPRINT_FILE_MB)")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not limit what a process writes to")
+def test_each_file_of_a_process_may_take_as_much_memory_as_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept: list[bytearray] = []
+
+    def keeping(_: str) -> str:
+        kept.append(bytearray(150 << 20))
+        return f"{len(kept)} kept"
+
+    monkeypatch.setenv(MEMORY, "200")
+    tasks = [(None, what) for what in ("a", "b", "c")]
+    results = [result for _, result in in_order(keeping, tasks, jobs=1, failed=fate, limit=lambda _: 60.0)]
+    assert results == ["1 kept", "2 kept", "3 kept"]
+
+
+def test_the_time_that_a_process_waits_for_a_file_is_not_that_of_its_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr(workers, "time", types.SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(workers, "_TICK_SECONDS", 0.02)
+
+    def late() -> Iterator[tuple[None, str]]:
+        yield None, "a"
+        now[0] += 100.0
+        yield None, "some time"
+
+    results = [result for _, result in in_order(taking, late(), jobs=1, failed=fate, limit=lambda _: 0.01)]
+    assert results == ["a", "some time"]
 
 
 @pytest.mark.parametrize("jobs", [1, 2])

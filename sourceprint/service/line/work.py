@@ -1,7 +1,7 @@
 """The work of each kind of job: the same calls as those of the commands, with the outcome in the table.
 
-Audio is decoded in a process of its own, with limits of time and memory (`sourceprint.workers`): a hostile upload ends
-that process, and its job has a result that says so. A job *fails* where it could not be done at all, as there is no
+Audio is decoded in a process apart, with limits of time and memory (`sourceprint.workers`): a hostile upload ends that
+process, and its job has a result that says so. A job *fails* where it could not be done at all, as there is no
 index; audio that cannot be searched is an outcome like any other.
 """
 
@@ -29,7 +29,7 @@ from index.search.match import SearchOptions
 from index.storage.snapshot import Snapshot
 from sourceprint.catalogue.additions import Addition, AdditionOutcome
 from sourceprint.faults import fault_of, log_fault
-from sourceprint.gate.check import check_files, unknown_ids
+from sourceprint.gate.check import check_scan, search_options, unknown_ids
 from sourceprint.gate.policy_toml import default_policy, load_policy
 from sourceprint.gate.report import json_report
 from sourceprint.gate.verdict import Report
@@ -37,7 +37,7 @@ from sourceprint.inputs import NamedInputs
 from sourceprint.items import Item
 from sourceprint.places import today
 from sourceprint.scans.results import plain_json
-from sourceprint.scans.scan import open_for, scan_files
+from sourceprint.scans.scan import open_for
 from sourceprint.scans.scan_json import scan_row
 from sourceprint.service.access.grants import CatalogueGrant, count_matches, find_grant, hide_fields, shown_digest
 from sourceprint.service.api_words import in_api_words
@@ -58,6 +58,7 @@ from sourceprint.service.line.jobs import (
     put_back,
 )
 from sourceprint.service.line.objects import fetch_object, is_object
+from sourceprint.service.line.scan_series import ScanSeries
 from sourceprint.service.problem_kinds import kind_of, type_of
 from sourceprint.service.store.database import ServiceDatabase
 from sourceprint.service.store.outbox import note_event
@@ -99,6 +100,15 @@ class Workshop:
     keep_audio: bool = False
     upload_mb: int = 1_000
     _snapshots: OrderedDict[Path, Snapshot] = field(default_factory=OrderedDict)
+    _series: ScanSeries = field(default_factory=ScanSeries)
+
+    def rest(self) -> None:
+        """Let the process of the last scans end, where no job has come for some seconds."""
+        self._series.rest()
+
+    def close(self) -> None:
+        """End the process of the last scans."""
+        self._series.end()
 
     def do(self, claims: Sequence[JobClaim]) -> int:
         """Do jobs of one kind that were claimed together, and write their outcomes; return how many were written."""
@@ -123,9 +133,7 @@ class Workshop:
         n_bytes = path.stat().st_size if path.exists() else None
         item = Item(path, id=job.reference, called=arguments.name)
         with self._traces(arguments.evidence) as traces:
-            scans = scan_files(owner.index, [item], options=options, jobs=1, traces=traces, reuse=snapshot)
-            with closing(scans):
-                (scan,) = scans
+            scan = self._series.scan(job.organisation_id, snapshot, item, options, traces)
             row = plain_json(scan_row(scan, n_bytes=n_bytes))
             documents = (
                 []
@@ -146,14 +154,12 @@ class Workshop:
         policy = default_policy() if file is None else load_policy(file)
         remedy = "add recordings, or name the grant of another catalogue with grant=ID"
         snapshot = self._open(owner, SearchOptions(), remedy if given is None else "ask its owner")
-        inputs = NamedInputs((Item(path, id=job.reference, called=arguments.name),), ())
+        item = Item(path, id=job.reference, called=arguments.name)
         day, unknown = date.fromisoformat(arguments.day) if arguments.day else today(), unknown_ids(snapshot, policy)
         documents: Sequence[EvidenceDocument] = ()
         with self._traces(arguments.evidence) as traces:
-            checks = check_files(snapshot, inputs, policy=policy, day=day, jobs=1, traces=traces)
-            with closing(checks):
-                verdicts = tuple(checks)
-            (verdict,) = verdicts
+            scan = self._series.scan(job.organisation_id, snapshot, item, search_options(policy), traces)
+            verdict = check_scan(scan, snapshot, policy, day=day)
             if traces is not None and verdict.result is not None:
                 row = plain_json(verdict.result)
                 documents = make_evidence(
@@ -166,7 +172,7 @@ class Workshop:
                     given=given,
                 )
         name = f"{arguments.policy}.toml" if arguments.policy else ""
-        report = Report(policy, name, day, arguments.fail_on, verdicts, unknown, "", not arguments.day, ())
+        report = Report(policy, name, day, arguments.fail_on, (verdict,), unknown, "", not arguments.day, ())
         found = () if verdict.result is None else verdict.result.matches
         track = "" if verdict.result is None else verdict.result.track.sha256 or ""
         searched = snapshot.digest if given is None else shown_digest(snapshot.digest, given)

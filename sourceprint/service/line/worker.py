@@ -1,6 +1,6 @@
 """One worker: a process that takes jobs from the line and does them, until it is asked to stop.
 
-The process has one thread, so that it can fork a process for each file (`sourceprint.processes`). The leases of its
+The process has one thread, so that it can fork processes that read audio (`sourceprint.processes`). The leases of its
 jobs are renewed by the process that minds it (`sourceprint.service.line.crew`); if that is gone, the worker ends after
 the job in hand. SIGTERM and SIGINT ask it to stop: the job in hand is finished first.
 """
@@ -59,4 +59,6 @@ def run_worker(settings: Settings, owner: str, minder: int) -> None:
             line.close()  # a process that is forked for a file must not share the connection
             workshop.do(claims)
         else:
+            workshop.rest()
             time.sleep(IDLE_SECONDS)
+    workshop.close()
