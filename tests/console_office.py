@@ -28,12 +28,12 @@ from tests.review_records import waiting
 from tests.royalty_records import a_match, a_passage, a_scan_result
 from tests.service_servers import SetClock, TestService, open_server, running
 
-__all__ = ["LICENSEE", "Office", "office_at_work"]
+__all__ = ["LICENSEE", "RECORDINGS", "Office", "office_at_work"]
 
 LICENSEE = "P-TONEWORKS"
 _RATE_HZ = 11025
 _POLICY = Path("sourceprint/royalties/uses/policies/matched-seconds.toml")
-_RECORDINGS = {
+RECORDINGS = {
     "NL-101": ("Low Tide, Slow Train", "Mara Quist", "QZABC2600101"),
     "NL-102": ("Paper Lanterns", "The Glass Choir", "QZABC2600102"),
     "NL-103": ("Night Ferry", "Ines Abara", "QZABC2600103"),
@@ -133,7 +133,7 @@ def _people(service: TestService) -> dict[Role, ServicePerson]:
 
 def _sounds(folder: Path) -> None:
     """Write three recordings, and tracks with parts of them."""
-    made = {name: synthesize(11 + n, 40.0, sample_rate=_RATE_HZ) for n, name in enumerate(_RECORDINGS)}
+    made = {name: synthesize(11 + n, 40.0, sample_rate=_RATE_HZ) for n, name in enumerate(RECORDINGS)}
     for name, y in made.items():
         soundfile.write(folder / f"{name}.wav", y, _RATE_HZ)
     for n, (track, name) in enumerate(_TRACKS.items()):
@@ -150,7 +150,7 @@ def _catalogue(office: Office, folder: Path) -> None:
     (own.policies / "careful.toml").write_text(careful, encoding="utf-8")
     rows = ["index_id,recording_title,isrc,work_title,writers,party,role,right,share"]
     with service.client() as label:
-        for name, (title, artist, isrc) in _RECORDINGS.items():
+        for name, (title, artist, isrc) in RECORDINGS.items():
             query = {"id": name, "title": title, "artist": artist, "isrc": isrc, "name": f"{name}.wav"}
             sent = label.post("/v1/catalogue/additions", params=query, content=(folder / f"{name}.wav").read_bytes())
             assert sent.status_code == 202, sent.text
@@ -199,7 +199,7 @@ def _more_tracks(office: Office, folder: Path) -> None:
     path = folder / "more.jsonl"
     with path.open("w", encoding="utf-8") as lines:
         for n, track in enumerate(_ELSEWHERE):
-            name = list(_RECORDINGS)[n % len(_RECORDINGS)]
+            name = list(RECORDINGS)[n % len(RECORDINGS)]
             passage = a_passage(2_000, 7_500 + 1_700 * (n % 5), 12_000, confidence=0.93)
             lines.write(json.dumps(a_scan_result(track, a_match("", passage) | {"recording_id": name})) + "\n")
     attribute_results(

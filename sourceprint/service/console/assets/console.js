@@ -23,6 +23,16 @@
   button.hidden = false;
 })();
 
+// --- Escape folds what was unfolded, and leads back to where it was ------------------------------------------------------
+
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape" || event.target.matches("input, textarea, select")) return;
+  const unfolded = event.target.closest("details[open]");
+  if (!unfolded) return;
+  unfolded.open = false;
+  unfolded.querySelector("summary").focus();
+});
+
 // --- passkeys --------------------------------------------------------------------------------------------------------
 
 const post = async (path, body) => {
