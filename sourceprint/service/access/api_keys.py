@@ -5,7 +5,8 @@ SHA-256 is kept, so the database reveals no key, and a lost key is replaced by a
 which can be guessed; this cannot.)
 
 A key belongs to one organisation, has scopes, may expire, and may have a budget of searches, as someone who may ask a
-catalogue without end can map it. A rotated key goes on for a while beside its successor.
+catalogue without end can map it. A rotated key goes on for a while beside its successor: they are of one *line*, and
+share its budget and its rate.
 """
 
 import hashlib
@@ -16,8 +17,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, insert, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, func, insert, select, update
 
 from fingerprint.errors import ParameterError, UnknownRightsError, printable
 from sourceprint.service.store.clock import time_text
@@ -74,7 +76,9 @@ class ApiKey:
     budget : int or None
         Searches in all; None is no limit.
     searches : int
-        Searches so far.
+        Searches of its line so far.
+    line : str
+        Id of the first of the keys that it succeeds, its own if it succeeds none.
     """
 
     id: str
@@ -88,6 +92,7 @@ class ApiKey:
     per_minute: int | None
     budget: int | None
     searches: int
+    line: str
 
     @property
     def actor(self) -> str:
@@ -106,8 +111,11 @@ def issue_key(
     expires_at: datetime | None = None,
     per_minute: int | None = None,
     budget: int | None = None,
+    line: str | None = None,
 ) -> tuple[ApiKey, str]:
     """Make a key, and return it with its text, which nobody can ask for again; with a budget of 0 it searches nothing.
+
+    A key of a line of earlier ones goes on with the searches of that.
 
     Raises
     ------
@@ -137,6 +145,7 @@ def issue_key(
         "expires_at": None if expires_at is None else time_text(expires_at),
         "per_minute": per_minute,
         "budget": budget,
+        "line": line,
     }
     connection.execute(insert(api_key), row)
     note_event(
@@ -152,8 +161,8 @@ def rotate_key(
 ) -> tuple[ApiKey, str]:
     """Make the successor of a key, with the same scopes and limits; the old one expires after the overlap.
 
-    The successor of a key that expires is valid for as long as that was when it was made. It may make the searches that
-    the budget of the old one has left: none, if that is spent.
+    The successor of a key that expires is valid for as long as that was when it was made. Its searches and those of the
+    old one count together: both may make what their budget has left, none if that is spent.
 
     Raises
     ------
@@ -172,7 +181,7 @@ def rotate_key(
         expires_at = now + (datetime.fromisoformat(old.expires_at) - datetime.fromisoformat(old.created_at))
     made, text = issue_key(
         connection, organisation_id, old.name, old.scopes, at=time_text(now), actor=actor, expires_at=expires_at,
-        per_minute=old.per_minute, budget=None if old.budget is None else max(0, old.budget - old.searches),
+        per_minute=old.per_minute, budget=old.budget, line=old.line,
     )  # fmt: skip
     until = min(filter(None, (time_text(now + overlap), old.expires_at)))
     connection.execute(update(api_key).where(api_key.c.id == key_id).values(expires_at=until))
@@ -212,11 +221,8 @@ def find_key(connection: Connection, text: str, *, now: str) -> ApiKey | None:
     found = _KEY.fullmatch(text)
     if found is None:
         return None
-    query = (
-        select(api_key, organisation.c.closed_at)
-        .join(organisation, organisation.c.id == api_key.c.organisation_id)
-        .where(api_key.c.id == found["id"])
-    )
+    query = _with_line().add_columns(organisation.c.closed_at).where(api_key.c.id == found["id"])
+    query = query.join(organisation, organisation.c.id == api_key.c.organisation_id)
     row = connection.execute(query).mappings().first()
     if row is None or not hmac.compare_digest(row["digest"], _digest(found["secret"])):
         return None
@@ -226,10 +232,10 @@ def find_key(connection: Connection, text: str, *, now: str) -> ApiKey | None:
 
 
 def spend(connection: Connection, key: ApiKey, searches: int) -> bool:
-    """Count searches of a key, and return whether its budget allows them; if not, none are counted."""
-    allowed = api_key.c.id == key.id
+    """Count searches of the line of a key, and return whether its budget allows them; if not, none are counted."""
+    allowed = api_key.c.id == key.line
     if key.budget is not None:
-        allowed &= api_key.c.searches + searches <= api_key.c.budget
+        allowed &= api_key.c.searches + searches <= key.budget
     counted = update(api_key).where(allowed).values(searches=api_key.c.searches + searches)
     return connection.execute(counted).rowcount == 1
 
@@ -260,14 +266,23 @@ def _own_key(connection: Connection, organisation_id: str, key_id: str) -> ApiKe
 
 
 def _select(connection: Connection, condition: ColumnElement[bool]) -> list[ApiKey]:
-    query = select(api_key).where(condition).order_by(api_key.c.created_at, api_key.c.id)
+    query = _with_line().where(condition).order_by(api_key.c.created_at, api_key.c.id)
     return [_key(row) for row in connection.execute(query).mappings()]
+
+
+def _with_line() -> Select[Any]:
+    """Return the query of keys with the searches of their lines."""
+    first = api_key.alias()
+    columns = [column for column in api_key.c if column.name != "searches"]
+    same = first.c.id == func.coalesce(api_key.c.line, api_key.c.id)
+    return select(*columns, first.c.searches).join_from(api_key, first, same)
 
 
 def _key(row: RowMapping) -> ApiKey:
     scopes = tuple(KeyScope(scope) for scope in row["scopes"].split())
     names = ("created_at", "created_by", "expires_at", "revoked_at", "per_minute", "budget", "searches")
-    return ApiKey(row["id"], row["organisation_id"], row["name"], scopes, **{name: row[name] for name in names})
+    more = {name: row[name] for name in names} | {"line": row["line"] or row["id"]}
+    return ApiKey(row["id"], row["organisation_id"], row["name"], scopes, **more)
 
 
 def _digest(secret: str) -> str:

@@ -89,7 +89,8 @@ api_key = Table(
     Column("revoked_at", _Time),
     Column("per_minute", Integer),  # requests; null is the default of the server
     Column("budget", Integer),  # searches in all; null is no limit
-    Column("searches", Integer, nullable=False, default=0),
+    Column("searches", Integer, nullable=False, default=0),  # of its whole line, in the first key of that
+    Column("line", _Id),  # the first of the keys that it succeeds; null for that one itself
 )
 
 person = Table(

@@ -148,7 +148,7 @@ def _authenticated(
         _log_refusal(server, request, "unknown key", key_id_in(sent.credentials))
         raise Refused(401, "unknown key", "this key is unknown, expired or revoked; ask for a new one", challenge)
     request.state.actor = key.actor  # for the log of requests
-    wait = server.rates.take(key.id, key.per_minute or server.settings.per_minute)
+    wait = server.rates.take(key.line, key.per_minute or server.settings.per_minute)
     if wait:
         detail = f"more than {key.per_minute or server.settings.per_minute} requests in a minute"
         raise Refused(429, "too many requests", detail, {"Retry-After": str(int(wait) + 1)})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import httpx
 import pytest
 from sqlalchemy import select
 
@@ -99,17 +100,56 @@ def test_a_budget_is_never_overspent(service: TestService) -> None:
     assert found(service, text).searches == 3  # type: ignore[union-attr]
 
 
-def test_the_successor_of_a_key_has_the_searches_that_are_left(service: TestService) -> None:
+def test_a_key_and_its_successors_share_one_budget(service: TestService) -> None:
     database = service.server.database
-    for searches, left in ((1, 2), (3, 0)):
-        key = found(service, service.key("main", budget=3))
-        assert key is not None
-        with database.writing() as connection:
-            assert api_keys.spend(connection, key, searches)
+    first = found(service, service.key("main", budget=4))
+    alone = found(service, service.key("main", budget=4))
+    assert first is not None
+    assert alone is not None
+    with database.writing() as connection:
+        assert api_keys.spend(connection, first, 1)
+        keys = [first]
+        for _ in range(2):
             made, _ = api_keys.rotate_key(
-                connection, "main", key.id, now=database.clock(), overlap=timedelta(), actor="test"
+                connection, "main", keys[-1].id, now=database.clock(), overlap=timedelta(hours=1), actor="test"
             )
-            assert (made.budget, api_keys.spend(connection, made, 1)) == (left, left > 0)
+            keys.append(made)
+        assert [(key.budget, key.searches, key.line) for key in keys[1:]] == [(4, 1, first.id)] * 2
+        spent = [api_keys.spend(connection, key, n) for key, n in ((keys[2], 2), (first, 2), (first, 1), (keys[1], 1))]
+        assert spent == [True, False, True, False]
+        listed = {key.id: key.searches for key in api_keys.list_keys(connection, "main")}
+    assert {listed[key.id] for key in keys} == {4}
+    assert listed[alone.id] == 0
+
+
+def test_the_successor_of_a_key_without_a_budget_counts_on(service: TestService) -> None:
+    database = service.server.database
+    old = service.key("main")
+    key = found(service, old)
+    assert key is not None
+    with database.writing() as connection:
+        made, new = api_keys.rotate_key(
+            connection, "main", key.id, now=database.clock(), overlap=timedelta(hours=1), actor="test"
+        )
+        assert api_keys.spend(connection, key, 3)
+        assert api_keys.spend(connection, made, 4)
+    assert [found(service, text).searches for text in (old, new)] == [7, 7]  # type: ignore[union-attr]
+
+
+def test_a_key_and_its_successor_share_one_rate(sqlite_service: TestService) -> None:
+    database = sqlite_service.server.database
+    old = sqlite_service.key("main", per_minute=2)
+    key = found(sqlite_service, old)
+    assert key is not None
+    with database.writing() as connection:
+        _, new = api_keys.rotate_key(
+            connection, "main", key.id, now=database.clock(), overlap=timedelta(hours=1), actor="test"
+        )
+    answers = [
+        httpx.get(f"{sqlite_service.url}/v1/scans", headers={"Authorization": f"Bearer {text}"}).status_code
+        for text in (old, new, old, new)
+    ]
+    assert answers == [200, 200, 429, 429]
 
 
 def test_unsuitable_keys_are_refused(sqlite_service: TestService) -> None:
