@@ -143,7 +143,9 @@ def _state(holding: Holding, use: Use, policy: Policy) -> tuple[str, str]:
     if use.attributed_us < 1000 * policy.thresholds.min_ms:
         least = f"{seconds_text(1000 * policy.thresholds.min_ms)}: {seconds_text(use.attributed_us)} s"
         return "unresolved", f"thresholds.min_seconds {least}"
-    if use.confidence >= policy.thresholds.claim_confidence:
-        return "claimed", f"thresholds.claim_confidence {policy.thresholds.claim_confidence}"
-    state = "review" if use.confidence >= policy.thresholds.review_confidence else "unresolved"
-    return state, f"thresholds.review_confidence {policy.thresholds.review_confidence}: confidence {use.confidence}"
+    to_claim, to_review = policy.thresholds.claim_confidence, policy.thresholds.review_confidence
+    if use.confidence >= to_claim:
+        return "claimed", f"thresholds.claim_confidence {to_claim}"
+    if use.confidence >= to_review:
+        return "review", f"thresholds.claim_confidence {to_claim}: confidence {use.confidence} is below it"
+    return "unresolved", f"thresholds.review_confidence {to_review}: confidence {use.confidence} is below it"

@@ -26,7 +26,7 @@ EXAMPLE = ROOT / "docs" / "money" / "example"
 RESULTS = EXAMPLE / "results.jsonl"
 USAGE = EXAMPLE / "usage.csv"
 OPEN_USE = "Ua9714779c7ef30b7749db631"  # of R1 or R2: the scan cannot tell
-STATEMENT = "S-P-TONE-2026-Q3-96e072a539cd"
+STATEMENT = "S-P-TONE-2026-Q3-0f6006698445"
 LATE = ("--issued", "2026-10-05", "--backdate", "entered after the fact")
 ISSUE = ("statement", "--period", "2026-Q3", "--licensee", "P-TONE", "--usage", USAGE, *LATE)
 ATTRIBUTE = ("attribute", RESULTS, "--policy", "matched-seconds", "--licensee", "P-TONE", "--usage", USAGE)
@@ -524,7 +524,7 @@ def test_a_period_that_has_not_ended_takes_provisional(
 
 def test_a_draft_keeps_nothing(attributed: Path, tmp_path: Path) -> None:
     result = done(*ISSUE, "--draft", "--out", tmp_path / "draft", "--format", "json")
-    assert result.stderr.startswith("DRAFT-P-TONE-2026-Q3-96e072a539cd: ")
+    assert result.stderr.startswith("DRAFT-P-TONE-2026-Q3-0f6006698445: ")
     assert done("statements").stderr == "Note: no statements were issued\n"
 
 

@@ -62,9 +62,9 @@ def test_the_bytes_of_a_use_are_its_canonical_json_for_any_texts(scanned: Any, o
     ("confidence", "state", "rule"),
     [
         (0.99, "claimed", "thresholds.claim_confidence 0.99"),
-        (0.989, "review", "thresholds.review_confidence 0.9: confidence 0.989"),
-        (0.9, "review", "thresholds.review_confidence 0.9: confidence 0.9"),
-        (0.899, "unresolved", "thresholds.review_confidence 0.9: confidence 0.899"),
+        (0.989, "review", "thresholds.claim_confidence 0.99: confidence 0.989 is below it"),
+        (0.9, "review", "thresholds.claim_confidence 0.99: confidence 0.9 is below it"),
+        (0.899, "unresolved", "thresholds.review_confidence 0.9: confidence 0.899 is below it"),
     ],
 )
 def test_confidence_gives_the_state(scanned: Any, confidence: float, state: str, rule: str) -> None:

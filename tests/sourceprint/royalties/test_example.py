@@ -259,7 +259,7 @@ def test_each_track_has_the_uses_that_were_planted(story: Story) -> None:
         ("T6.wav", "recording", "R3", ("W2",)): (
             6 * second,
             "review",
-            "thresholds.review_confidence 0.9: confidence 0.95",
+            "thresholds.claim_confidence 0.99: confidence 0.95 is below it",
         ),
     }
 

@@ -28,7 +28,7 @@ def test_what_waits_comes_longest_first_and_leaves_with_a_decision(database: Dat
         ("2.wav", 6_000_000, "R2"),
         ("1.wav", 5_000_000, "R1"),
     ]
-    assert found[0].reason.startswith("thresholds.review_confidence")
+    assert found[0].reason.startswith("thresholds.claim_confidence")
     change_state(database, [found[1].id], "disputed", "not ours", "bo")
     assert [one.track_name for one in waiting(database)] == ["3.wav", "1.wav"]
     (disputed,) = waiting(database, state="disputed")
