@@ -108,6 +108,7 @@ def _section(
     chords: list[int] | None = None,
     melody_scale: tuple[int, ...] | None = None,
 ) -> tuple[Notes, int]:
+    is_loop = chords is not None
     if chords is None:
         chords = [int(rng.choice((0, 0, 3, 5, 1)))]
         while len(chords) < n_bars:
@@ -116,12 +117,12 @@ def _section(
             chords[n_bars // 2 :] = chords[: n_bars - n_bars // 2]
     notes: list[tuple[float, float, float, float]] = []
     sevenths = rng.random() < 0.25
-    two_a_bar = rng.random() < 0.3
+    two_a_bar = rng.random() < 0.3 and not is_loop
     for bar, degree in enumerate(chords):
         halves = ((0.0, 2.0, degree), (2.0, 2.0, int(rng.choice(7, p=NEXT[degree] / NEXT[degree].sum()))))
         for start, length, root in halves if two_a_bar and rng.random() < 0.5 else ((0.0, 4.0, degree),):
             tones = [_pitch(mode, tonic, root + step) for step in ((0, 2, 4, 6) if sevenths else (0, 2, 4))]
-            if rng.random() < 0.06:
+            if rng.random() < 0.06 and not is_loop:
                 tones[1] += 1 if (tones[1] - tones[0]) % 12 == 3 else -1  # a borrowed chord
             notes += [(4.0 * bar + start, length, 48.0 + tone % 12, 1.0) for tone in tones]
             bass = tones[int(rng.choice((0, 0, 0, 0, 1, 2)))]

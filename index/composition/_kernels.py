@@ -102,12 +102,13 @@ def best_scores(
             top = best[k]
             for j in range(n):
                 evidence = (alike[j] - offset - r_offset[j]) * (gain * r_gain[j])
-                evidence = min(evidence, most) - threshold
-                evidence = max(evidence, least) * weight
-                before = max(one[j + 1], max(one[j], two[j + 1]) - STEP_COST)
-                score = max(evidence + before, np.float32(0.0))
-                now[j + 2] = score
-                top = max(top, score)
+                evidence = (evidence if evidence < most else most) - threshold
+                evidence = (evidence if evidence > least else least) * weight
+                aside = (one[j] if one[j] > two[j + 1] else two[j + 1]) - STEP_COST
+                score = evidence + (aside if aside > one[j + 1] else one[j + 1])
+                now[j + 2] = score if score > np.float32(0.0) else np.float32(0.0)
+            for j in range(n):
+                top = now[j + 2] if now[j + 2] > top else top
             best[k] = top
 
 

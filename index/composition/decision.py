@@ -19,7 +19,7 @@ N_RIVALS = 20
 LEAST_P = 1e-6
 """No smaller probability is stated: not even this one has been verified."""
 
-LEAST_SLOPE = 0.5  # so that rivals with no score to speak of say little
+LEAST_SLOPE = 0.75  # so that rivals with no score to speak of say little
 
 CLAIM_P, REVIEW_P = 0.001, 0.02
 CLAIM_SECONDS = 12.0

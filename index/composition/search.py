@@ -20,7 +20,7 @@ from index.composition.decision import N_RIVALS, ChanceOfWork, State, chance_of,
 from index.composition.evidence import EvidenceRule, best_scores, query_side, recording_side
 from index.composition.passages import WorkPassage, passages_of
 
-__all__ = ["RecordedWork", "WorkMatch", "search_works"]
+__all__ = ["FollowedWork", "RecordedWork", "WorkMatch", "decide_works", "follow_works", "search_works"]
 
 N_FOLLOWED = 3 * N_RIVALS
 """Recordings whose passages are located."""
@@ -77,7 +77,21 @@ class _Scored(NamedTuple):
     scores: NDArray[np.float32]  # [shape=(n_scales, 12)]
 
 
-class _Followed(NamedTuple):
+class FollowedWork(NamedTuple):
+    """A recording that scored well, with the passages that add up to its score.
+
+    Attributes
+    ----------
+    recording : RecordedWork
+        The recording, or a loop of the cohort.
+    is_loop : bool
+        Whether it is of the cohort.
+    score : float
+        Sum of the scores of its passages.
+    passages : tuple of WorkPassage
+        Best first.
+    """
+
     recording: RecordedWork
     is_loop: bool
     score: float
@@ -114,6 +128,17 @@ def search_works(
     ParameterError
         If windows were made with parameters of another version.
     """
+    return decide_works(follow_works(track, recordings, cohort=cohort, rule=rule))
+
+
+def follow_works(
+    track: Sequence[CompositionWindows],
+    recordings: Iterable[RecordedWork],
+    *,
+    cohort: Sequence[CompositionWindows] | None = None,
+    rule: EvidenceRule | None = None,
+) -> list[FollowedWork]:
+    """Return the recordings that score best, with their passages, best first; arguments as `search_works`."""
     params, model, rule = CompositionParams(), shipped_model(), rule or EvidenceRule()
     sides = [query_side(_checked(one, params), params, rule) for one in track]
     loops = shipped_cohort() if cohort is None else cohort
@@ -135,13 +160,13 @@ def search_works(
         windows = (track[scale], one.recording.windows)
         passages = passages_of(sides[scale], right, windows, key, model, params, rule)
         score = sum(passage.score for passage in passages)
-        followed.append(_Followed(one.recording, one.is_loop, score, passages))
-    return _decided(followed)
+        followed.append(FollowedWork(one.recording, one.is_loop, score, passages))
+    return sorted(followed, key=lambda one: -one.score)
 
 
-def _decided(followed: Sequence[_Followed]) -> tuple[WorkMatch, ...]:
-    """Return the matches among recordings, each against the works that come after it or are not significant."""
-    best: dict[str, _Followed] = {}
+def decide_works(followed: Sequence[FollowedWork]) -> tuple[WorkMatch, ...]:
+    """Return the matches among recordings, each against all works but those that were named before it."""
+    best: dict[str, FollowedWork] = {}
     for one in sorted(followed, key=lambda one: -one.score):
         best.setdefault(_work_of(one), one)
     matches: list[WorkMatch] = []
@@ -161,7 +186,7 @@ def _decided(followed: Sequence[_Followed]) -> tuple[WorkMatch, ...]:
     return tuple(matches)
 
 
-def _work_of(one: _Followed) -> str:
+def _work_of(one: FollowedWork) -> str:
     """Return a name that recordings of one work share."""
     kind = "loop" if one.is_loop else "work" if one.recording.work_id else "recording"
     return f"{kind} {one.recording.work_id or one.recording.recording_id}"
