@@ -21,6 +21,7 @@ PARTS: Final = (
     "durability",
     "service_kills",
     "service_load",
+    "review_queue",
     "fuzz",
     "scale",
     "royalties",
