@@ -179,7 +179,7 @@ class UnknownRightsError(RightsError):
 
 
 class StaleDecisionError(RightsError):
-    """Another decision was made on a use after the one that the decider saw; nothing was changed."""
+    """A use was decided on, or a recording changed, after the state that the person saw; nothing was written."""
 
 
 class StatementError(RightsError):

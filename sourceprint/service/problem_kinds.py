@@ -72,7 +72,7 @@ KINDS: dict[str, tuple[tuple[int, ...], str]] = {
     "own catalogue": ((409,), "an organisation needs no grant for its own catalogue"),
     "own key": ((409,), "a key does not revoke itself"),
     "statement impossible": ((409,), "no statement can be made, or no usage entered, from the data on file"),
-    "decided meanwhile": ((409,), "somebody else decided on the use after it was read"),
+    "decided meanwhile": ((409,), "somebody else decided on the use, or changed the recording, after it was read"),
     "second person needed": ((409,), "the organisation wants two people; the detail has the id of the proposal"),
     "body too long": ((413,), "the body is larger than the server takes"),
     "other address": ((421,), "the console is at another address"),

@@ -1,8 +1,12 @@
 """Recordings of the caller's organisation: listed and searched, found, changed, removed; every change is in the log."""
 
-import heapq
+from bisect import bisect_right
+from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from operator import attrgetter
+from threading import Lock
+from typing import Any, Literal, NamedTuple
 
 from pydantic import Field
 
@@ -26,6 +30,8 @@ __all__ = [
     "find_own_recordings",
     "remove_own_recording",
 ]
+
+_MOST_KEPT = 4  # catalogues; the texts of 100 000 recordings take about 40 MB
 
 
 class RecordingChange(Body):
@@ -56,17 +62,50 @@ class RecordingsFound:
     next: str | None
 
 
+class _Row(NamedTuple):
+    """Text of a recording, in which words are looked for."""
+
+    id: str
+    ordinal: int
+    text: str
+    isrc: str
+    tags: tuple[str, ...]
+
+
+_KEPT: OrderedDict[int, tuple[Sequence[Recording], list[_Row]]] = OrderedDict()
+_LOCK = Lock()
+
+
+def _rows_of(table: Sequence[Recording]) -> list[_Row]:
+    """Return the rows of a catalogue by id; parsed once for each of its commits, as that takes most of a search."""
+    key = id(table)  # which stands for it as long as it is kept
+    with _LOCK:
+        if key not in _KEPT:
+            parsed = enumerate(table)
+            rows = [
+                _Row(one.id, n, " ".join((one.id, one.title, *one.artists, one.isrc)).casefold(), one.isrc, one.tags)
+                for n, one in parsed
+            ]
+            _KEPT[key] = table, sorted(rows)
+        _KEPT.move_to_end(key)
+        while len(_KEPT) > _MOST_KEPT:
+            _KEPT.popitem(last=False)
+        return _KEPT[key][1]
+
+
 def find_own_recordings(caller: Caller, words: str, *, tag: str, after: str, limit: int) -> RecordingsFound:
     """Return recordings by id: those with some words in id, title, artists or ISRC, and a tag; "" for all."""
     opened, wanted = caller.server.catalogue(caller.organisation), words.casefold()
-    code = isrc.compact(words)  # as people write it, with hyphens
-
-    def fits(one: Recording) -> bool:
-        text = " ".join((one.id, one.title, *one.artists, one.isrc)).casefold()
-        return one.id > after and (wanted in text or code == one.isrc != "") and (not tag or tag in one.tags)
-
-    recordings = [] if opened is None else opened.recordings
-    found = heapq.nsmallest(limit + 1, filter(fits, recordings), key=lambda one: one.id)
+    if opened is None:
+        return RecordingsFound([], None)
+    table, code = opened.recordings, isrc.compact(words)  # as people write it, with hyphens
+    rows = _rows_of(table)
+    found: list[Recording] = []
+    for one in rows[bisect_right(rows, after, key=attrgetter("id")) :]:
+        if (wanted in one.text or code == one.isrc != "") and (not tag or tag in one.tags):
+            found.append(table[one.ordinal])
+            if len(found) > limit:
+                break
     shown = found[:limit]
     return RecordingsFound(shown, shown[-1].id if len(found) > limit else None)
 

@@ -6,6 +6,8 @@ answered with the form that takes it back; a removal has none, as the audio is n
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
+from threading import Lock
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
@@ -15,7 +17,7 @@ from markupsafe import Markup, escape
 from pydantic import ValidationError
 from starlette.responses import RedirectResponse, Response
 
-from fingerprint.errors import ParameterError, SourceprintError
+from fingerprint.errors import ParameterError, SourceprintError, StaleDecisionError
 from index.storage.recordings import Recording
 from index.storage.tags import ranges_text
 from sourceprint.places import today
@@ -45,6 +47,7 @@ _Reader = Annotated[
 ]  # fmt: skip
 _Id = Annotated[str, Query(alias="id", min_length=1, max_length=512)]
 _PER_PAGE = 50
+_CHANGING = Lock()
 _PARTS = ("words", "tags", "excluded")
 
 
@@ -91,9 +94,13 @@ def change(request: Request, visitor: _Writer, recording_id: _Id, sent: Form) ->
     if part not in _PARTS:
         raise ParameterError(f"part {part!r:.20}: must be one of {', '.join(_PARTS)}")
     try:
-        after = change_own_recording(visitor.caller, before.id, _change_of(sent, part, before))
+        with _CHANGING:  # between the look and the change nobody else changes
+            before = find_own_recording(visitor.caller, recording_id)
+            _expect_seen(before, sent)
+            after = change_own_recording(visitor.caller, before.id, _change_of(sent, part, before))
     except SourceprintError as error:
         status, _, told = status_of(request, error)
+        before = find_own_recording(visitor.caller, recording_id)  # as it is now
         return _recording_page(visitor, before, part=part, sent=sent, told=told, status=status)
     return _recording_page(visitor, after, part=part, former=before)
 
@@ -125,7 +132,23 @@ def _recording_page(
         told=told, former=None if former is None else _fields(former), owners=owners, rights_key=rights_key,
         clock=clock, ranges=[ranges_text((pair,)) for pair in found.excluded], address=_link(found.id),
         id_query=_query(found.id), may_change=visitor.may(KeyScope.CATALOGUE_WRITE),
+        version=_version(found),
     )  # fmt: skip
+
+
+def _version(found: Recording) -> str:
+    """Return a digest of all that a person may change of a recording."""
+    fields = (found.id, found.title, found.artists, found.isrc, found.tags, found.excluded)
+    return sha256(repr(fields).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _expect_seen(found: Recording, sent: Mapping[str, Sequence[str]]) -> None:
+    """Refuse a change of a recording that is another one now than on the page that sends it."""
+    if sent.get("seen", [""])[0] not in ("", _version(found)):
+        raise StaleDecisionError(
+            f"recording {found.id}: somebody else changed it meanwhile; nothing was written. It is shown as it is now, "
+            "with your own words in the form: look at both, then save again"
+        )
 
 
 def _fields(found: Recording) -> dict[str, Markup]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
+import httpx
 import pytest
 
 from sourceprint.royalties.rights.history import apply_records
@@ -147,3 +149,31 @@ def test_who_reads_sees_a_recording_without_forms(sqlite_catalogued: TestService
     with poster(sqlite_catalogued, cookies_of(sqlite_catalogued, new_person(sqlite_catalogued, "Di", role))) as client:
         text = client.get(PAGE, params={"id": "A"}).text
         assert ("Title A" in text, "Change it" in text, "Remove" in text) == (True, False, False)
+
+
+def test_the_second_of_two_cataloguers_is_told_and_keeps_the_own_words(sqlite_catalogued: TestService) -> None:
+    ada, bo = (new_person(sqlite_catalogued, name, "cataloguer") for name in ("Ada", "Bo"))
+
+    def seen_by(client: httpx.Client) -> str:
+        found = re.search(r'name="seen" value="([0-9a-f]{64})"', client.get("/console/recording?id=A").text)
+        assert found
+        return found[1]
+
+    words = {"part": "words", "artists": "", "isrc": ""}
+    with (
+        poster(sqlite_catalogued, cookies_of(sqlite_catalogued, ada)) as first,
+        poster(sqlite_catalogued, cookies_of(sqlite_catalogued, bo)) as second,
+    ):
+        seen = seen_by(first)
+        assert seen_by(second) == seen
+        sent = first.post("/console/recording?id=A", data=words | {"title": "By Ada", "seen": seen})
+        assert sent.status_code == 200, sent.text
+        late = second.post("/console/recording?id=A", data=words | {"title": "By Bo", "seen": seen})
+        assert late.status_code == 409
+        assert "somebody else changed it meanwhile" in late.text
+        assert 'value="By Bo"' in late.text
+        assert ">By Ada<" in late.text
+        tags = {"part": "tags", "tags": "late", "seen": seen}
+        assert second.post("/console/recording?id=A", data=tags).status_code == 409
+        again = second.post("/console/recording?id=A", data=words | {"title": "By Bo", "seen": seen_by(second)})
+        assert again.status_code == 200
