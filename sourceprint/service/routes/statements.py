@@ -77,25 +77,26 @@ def get_statements(
     return [StatementItem(**asdict(one)) for one in list_statements(database, licensee)]
 
 
-@router.get("/{statement_id}", responses=responses(404, 409))
-def get_statement(caller: _Accountant, statement_id: str) -> dict[str, Any]:
-    """Show a statement that was issued: its statement.json."""
-    database = caller.server.folder.organisation(caller.organisation).rights()
-    return statement_to_json(load_statement(database, statement_id))
-
-
-@router.get("/{statement_id}/files", responses=responses(404, 409, 507))
-def get_files(caller: _Accountant, statement_id: str) -> list[str]:
-    """List the files of a statement: pages, CSV, Parquet, JSON, DSR-shaped TSV, checksums and signature."""
-    _, names = acts.statement_files(caller, statement_id)
-    return names
-
-
+# Ids hold that of the licensee, which may have slashes: the longer paths come first.
 @router.get(
-    "/{statement_id}/files/{name:path}",
+    "/{statement_id:path}/files/{name:path}",
     response_class=FileResponse,
     responses=responses(404, 409, 507),
 )
 def get_file(caller: _Accountant, statement_id: str, name: str) -> FileResponse:
     """Fetch a file of a statement, as it was issued, to the byte."""
     return FileResponse(acts.statement_file(caller, statement_id, name), filename=Path(name).name)
+
+
+@router.get("/{statement_id:path}/files", responses=responses(404, 409, 507))
+def get_files(caller: _Accountant, statement_id: str) -> list[str]:
+    """List the files of a statement: pages, CSV, Parquet, JSON, DSR-shaped TSV, checksums and signature."""
+    _, names = acts.statement_files(caller, statement_id)
+    return names
+
+
+@router.get("/{statement_id:path}", responses=responses(404, 409))
+def get_statement(caller: _Accountant, statement_id: str) -> dict[str, Any]:
+    """Show a statement that was issued: its statement.json."""
+    database = caller.server.folder.organisation(caller.organisation).rights()
+    return statement_to_json(load_statement(database, statement_id))

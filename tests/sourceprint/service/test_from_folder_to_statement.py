@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from decimal import Decimal
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -21,12 +22,12 @@ A,Title A,,,Harbour Records,,Master,100 %
 A,Title A,Song A,Ada Ash,Ada Ash,Composer,MechanicalRight,100 %
 A,Title A,Song A,Ada Ash,Ada Ash,Composer,PerformingRight,100 %
 """
-_PARTIES = "PartyRecordId\tFullName\nP-TONE\tTonewell Generators\n"
+_PARTIES = "PartyRecordId\tFullName\n../../../P/TONE\tTonewell Generators\n"
 _LICENCE = """\
 schema = "sourceprint/licence/1"
 id = "L-1"
 licensor = "party:harbour records"
-licensee = "P-TONE"
+licensee = "../../../P/TONE"
 valid_from = 2026-01-01
 valid_to = 2026-12-31
 purposes = ["generate"]
@@ -78,17 +79,22 @@ def test_from_an_empty_folder_to_a_statement(service: TestService, music: Path, 
         assert pipeline.get(f"/v1/scans/{scanned}/result").json()["matches"][0]["recording_id"] == "A"
 
         # The label's back office: usage, attribution, decision, statement.
-        period = {"licensee": "P-TONE", "period": "2026-Q3"}
+        period = {"licensee": "../../../P/TONE", "period": "2026-Q3"}
         early = label.post("/v1/usage", params=period, content=_USAGE.encode()).json()
         assert (early["rows"], early["n_unmatched"]) == (1, 1)  # its scan is not attributed yet
-        asked = {"scans": [scanned], "policy": "matched-seconds", "licensee": "P-TONE", "generated": "2026-08-20"}
+        asked = {
+            "scans": [scanned],
+            "policy": "matched-seconds",
+            "licensee": "../../../P/TONE",
+            "generated": "2026-08-20",
+        }
         json_body = {"Content-Type": "application/json"}
         attributed = label.post("/v1/attributions", json=asked, headers=json_body)
         assert attributed.status_code == 200, attributed.text
         for text, unmatched in ((_USAGE.replace("reuse", "reuze"), ["reuze.wav"]), (_USAGE, [])):
             entered = label.post("/v1/usage", params=period, content=text.encode()).json()
             assert [one["track"] for one in entered["unmatched"]] == unmatched, entered
-        uses = label.get("/v1/uses", params={"licensee": "P-TONE"}).json()
+        uses = label.get("/v1/uses", params={"licensee": "../../../P/TONE"}).json()
         assert uses
         if held := [use["id"] for use in uses if use["state"] != "claimed"]:
             decision = {"uses": held, "state": "claimed", "reason": "heard it"}
@@ -102,10 +108,11 @@ def test_from_an_empty_folder_to_a_statement(service: TestService, music: Path, 
         assert paid == Decimal("20.00")  # a fifth of 100 EUR, all of it matched and claimed by two parties
 
         folder = tmp_path / "statement"
-        names = label.get(f"/v1/statements/{statement['id']}/files").json()
+        place = f"/v1/statements/{quote(statement['id'], safe='')}"
+        names = label.get(f"{place}/files").json()
         for name in names:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            (folder / name).write_bytes(label.get(f"/v1/statements/{statement['id']}/files/{name}").content)
+            (folder / name).write_bytes(label.get(f"{place}/files/{name}").content)
         assert audit_statement(folder) == []
         log = service.server.folder.log
         assert statement["log_checkpoint"] == newest.decode("utf-8")
@@ -116,7 +123,11 @@ def test_from_an_empty_folder_to_a_statement(service: TestService, music: Path, 
         assert "the log that was given begins with exactly these" in agreed.stdout
         assert label.post("/v1/statements", json=period, headers=json_body).json() == statement  # with its checkpoint
         assert "SIGNATURE" in names
-        assert stranger.get(f"/v1/statements/{statement['id']}").status_code == 404
+        assert "/../P/" in statement["id"]  # as the licensee's
+        (kept,) = service.server.folder.organisation("main").statements.iterdir()
+        assert "SIGNATURE" in {path.name for path in kept.iterdir()}
+        assert label.get(place).json() == statement
+        assert stranger.get(place).status_code == 404
         assert [one["id"] for one in label.get("/v1/statements").json()] == [statement["id"]]
         _expect_logged(service, auditor.get("/v1/log/entries").status_code)
 

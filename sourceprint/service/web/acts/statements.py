@@ -1,5 +1,7 @@
 """Statements made and their files written, for the API and for the console alike."""
 
+import hashlib
+import re
 import shutil
 from contextlib import nullcontext
 from pathlib import Path
@@ -20,6 +22,8 @@ from sourceprint.signatures import PrivateKey, load_private, only_private, priva
 from sourceprint.transparency import Checkpoint
 
 __all__ = ["make_statement", "statement_file", "statement_files"]
+
+_PLAIN = re.compile(r"S-[A-Za-z0-9_-][A-Za-z0-9._-]{0,200}")
 
 
 def make_statement(
@@ -91,7 +95,7 @@ def statement_files(caller: Caller, statement_id: str) -> tuple[Path, list[str]]
     """Return the folder of a statement's files and their names; they are written when they are first asked for."""
     own = caller.server.folder.organisation(caller.organisation)
     found = load_statement(own.rights(), statement_id)
-    folder = own.statements / found.id
+    folder = own.statements / _folder_name(found.id)
     if not folder.exists():
         signed = bool(found.signer)
         folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -110,6 +114,13 @@ def statement_file(caller: Caller, statement_id: str, name: str) -> Path:
     if name not in names:
         raise Refused(404, "not found", f"file {name[:200]}: is not one of statement {statement_id[:64]}")
     return folder / name
+
+
+def _folder_name(statement_id: str) -> str:
+    """Return a name for the folder of a statement: its id, or a digest of one that has other characters, as slashes."""
+    if _PLAIN.fullmatch(statement_id):
+        return statement_id
+    return f"S-{hashlib.sha256(statement_id.encode()).hexdigest()}"
 
 
 def _expect_currency(code: str) -> None:
