@@ -23,6 +23,7 @@ PARTS: Final = (
     "service_load",
     "review_queue",
     "fuzz",
+    "neighbours",
     "scale",
     "royalties",
     "journeys",

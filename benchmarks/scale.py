@@ -70,7 +70,7 @@ and with their source filtered out; and recordings that must not be found, with 
 are of one core, in a process that has matched one file before; *first* is that file. Building is one process with as
 many threads as jobs; it includes drawing and compaction.
 
-*Signs in lists* are compared with the exact index on the recordings of the corpus alone, where that is feasible. The
+Inverted lists are compared with the exact index on the recordings of the corpus alone, where that is feasible. The
 curve of size against recall keeps the most prominent landmarks of each reference only.
 """
 

@@ -239,7 +239,7 @@ def _exact(report: Report) -> Table:
     ]
     rows.append(("all", *(_percent(*_all_found(report["exact"][what])) for what in ("exact", "lists"))))
     note = f"Excerpts of 10 s found in a catalogue of {report['exact']['recordings']} recordings."
-    return Table("Exact search against signs in lists", ("condition", "exact", "signs in lists"), rows, note)
+    return Table("Exact search against inverted lists", ("condition", "exact", "lists"), rows, note)
 
 
 def _densities(report: Report) -> Table:

@@ -2,7 +2,7 @@
 
 In reading order:
 
-exact      exact search; the only door to FAISS
+exact      exact search; the door to FAISS
 signs      a descriptor as the signs of its numbers, for alignment
 quantiser  the quantiser that ships: list and code of a descriptor
 ivf        inverted lists of codes, joined and searched; blocks: where codes stand

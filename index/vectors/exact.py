@@ -1,8 +1,7 @@
-"""Descriptors as vectors, and the only module that talks to FAISS.
+"""Descriptors as vectors, and the door to FAISS.
 
 `ExactVectors` computes every similarity: right, and simple, for layers of up to `EXACT_LIMIT` landmarks. Larger ones
-are searched in inverted lists (`index.vectors.lists`), whose coarse centroids come from the k-means here.
-Similarities are cosines.
+are searched in inverted lists (`index.vectors.ivf`). Similarities are cosines.
 
 FAISS facts that shaped this module: threads must not meet fork, so workers are spawned and call `use_threads(1)`; sums
 in another order give other bytes, so k-means runs on one thread, and no product is left to BLAS, whose last bits depend
