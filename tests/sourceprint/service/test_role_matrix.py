@@ -101,6 +101,8 @@ PAGES: dict[str, set[str]] = {
     "POST /console/keys/{key_id}/rotation": {"admin"},
     "POST /console/keys/{key_id}/revocation": {"admin"},
     "GET /console/log": {"admin", "auditor"},
+    "GET /console/rights/tables": {"cataloguer", "accountant"},
+    "POST /console/rights/tables": {"cataloguer", "accountant"},
     "GET /console/rights": {"admin", "cataloguer", "reviewer", "accountant", "auditor"},
     "GET /console/search": {"admin", "cataloguer", "reviewer", "accountant", "auditor"},
     "GET /console/scans": {"admin", "reviewer", "auditor", "licensee"},
