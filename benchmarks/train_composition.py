@@ -94,7 +94,7 @@ def training_pairs(
 def rendered_rows(
     song: Song, rng: np.random.Generator, change: Change, params: CompositionParams
 ) -> NDArray[np.float32]:
-    """Return the rows of one rendition, as `fingerprint.composition.salience.register_rows` does for audio."""
+    """Return the rows of one rendition, as `RowBuilder.rows` does for audio."""
     spectra = magnitudes(arrange(song, rng, change), rng, params)
     builder = RowBuilder(params)
     for start in range(0, len(spectra), BLOCK_FRAMES):

@@ -2,6 +2,7 @@
 
 - `recording_of`, `track_parts`: the fingerprint of a file as it enters an index, or is searched in one; a fingerprint
   file (.spf), known by its name, replaces the audio that it was made of.
+- `layers_of_file`, `recording_layers`: the same with the composition layer of a recording, of the same decoded samples.
 - `fingerprint_file`: decode and describe a file; `fingerprint_parts`: the same for a track of any length, ten minutes
   at a time; `fingerprint_signal`: describe samples that are at hand. Of a file with several audio streams they
   describe one: the one asked for, or the only one that has music in it.
@@ -13,10 +14,11 @@ the distribution of chance scores.
 """
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +26,7 @@ from numpy.typing import NDArray
 from fingerprint import _kernels
 from fingerprint.arguments import expect_scales
 from fingerprint.audio.stream import open_audio
+from fingerprint.composition import CompositionListener, CompositionWindows
 from fingerprint.disk import file_digest
 from fingerprint.errors import DecodeError, NotEnoughMusicError, ParameterError, TooShortError, printable
 from fingerprint.kernel_cache import is_kept
@@ -42,10 +45,11 @@ from fingerprint.landmarks import (
 )
 from fingerprint.params import Params, Projection, load_projection
 from fingerprint.spectrogram import cell_blocks, local_energy, log_cells
-from fingerprint.spf_files import SUFFIX, read_contents, read_recording, read_track
+from fingerprint.spf_files import SUFFIX, read_composition, read_contents, read_recording, read_track
 
 __all__ = [
     "MOST_STREAMS",
+    "RecordingLayers",
     "audio_digest",
     "audio_name",
     "audio_stream_count",
@@ -54,6 +58,8 @@ __all__ = [
     "fingerprint_signal",
     "is_compiled",
     "is_fingerprint_file",
+    "layers_of_file",
+    "recording_layers",
     "recording_of",
     "too_many_streams",
     "track_parts",
@@ -66,6 +72,24 @@ _PIECE_BLOCKS = 48  # pieces of 48 half-second rations, 24 s
 _PART_PIECES = 25  # ten minutes
 
 
+Ear = Callable[[NDArray[np.float32]], None]
+
+
+class RecordingLayers(NamedTuple):
+    """A recording as it enters an index of both layers.
+
+    Attributes
+    ----------
+    recording : Fingerprint
+        Its landmarks.
+    composition : CompositionWindows
+        Its melody and harmony.
+    """
+
+    recording: Fingerprint
+    composition: CompositionWindows
+
+
 @dataclass(slots=True)
 class _Meter:
     """Counts the samples that pass."""
@@ -76,6 +100,12 @@ class _Meter:
         for block in blocks:
             self.n_samples += block.size
             yield block
+
+
+def _heard(blocks: Iterable[NDArray[np.float32]], ear: Ear) -> Iterator[NDArray[np.float32]]:
+    for block in blocks:
+        ear(block)
+        yield block
 
 
 @dataclass(slots=True)
@@ -154,6 +184,19 @@ def fingerprint_file(
     return whole
 
 
+def layers_of_file(path: str | Path, *, stream: int = 0) -> RecordingLayers:
+    """Return the fingerprint of a recording and its composition layer, of samples that were decoded once.
+
+    Arguments and errors are those of `fingerprint_file`, and so is the fingerprint, to the byte. Of an hour of audio,
+    the composition layer holds 3 MB on its way.
+    """
+    listener = CompositionListener()
+    params = Params()
+    (whole,) = _file_parts(path, "recording", (1.0,), params, None, math.inf, stream, ear=listener.add)
+    (windows,) = listener.windows()
+    return RecordingLayers(whole, windows)
+
+
 def fingerprint_parts(
     path: str | Path,
     *,
@@ -229,6 +272,13 @@ def recording_of(path: Path) -> Fingerprint:
     return read_recording(path) if is_fingerprint_file(path) else fingerprint_file(path)
 
 
+def recording_layers(path: Path) -> RecordingLayers:
+    """Return both layers of a recording; errors as `layers_of_file`, or `read_recording` and `read_composition`."""
+    if is_fingerprint_file(path):
+        return RecordingLayers(read_recording(path), read_composition(path))
+    return layers_of_file(path)
+
+
 def track_parts(path: Path, *, scales: tuple[float, ...], stream: int = 0) -> Iterator[Fingerprint]:
     """Yield the fingerprint of a track, or of one stream of it, in parts; errors as `fingerprint_parts`, `read_track`.
 
@@ -282,13 +332,16 @@ def _file_parts(
     projection: Projection | None,
     part_pieces: float,
     number: int,
+    *,
+    ear: Ear | None = None,
 ) -> Iterator[Fingerprint]:
+    """Yield the parts of a file; `ear` gets the samples that they are made of, too."""
     notes: tuple[str, ...] = ()
     n_streams = 1 if number else audio_stream_count(path)
     if n_streams > 1:
         number, notes = _only_music(path, n_streams, params, projection)
     with open_audio(path, sample_rate=params.sample_rate, stream=number) as stream:
-        blocks = stream.blocks()
+        blocks = stream.blocks() if ear is None else _heard(stream.blocks(), ear)
         first = list(islice(blocks, 1))  # fail on undecodable files before hashing all of them
         digest = file_digest(path)
         for part in _parts(chain(first, blocks), Path(path).name, role, scales, params, projection, part_pieces):

@@ -2,12 +2,13 @@
 
 They store the fingerprints that `fingerprint.extract` makes of one audio file.
 `FORMAT.md` beside this module describes them byte by byte. One file serves both roles: a *recording* part, whose
-landmarks an index stores, and *track* parts of ten minutes each, described at several time scales and mirrored.
+landmarks an index stores, and *track* parts of ten minutes each, described at several time scales and mirrored. A
+recording may have its *composition layer* beside it; the file is then of format version 2.
 
 - `write_file` takes parts one by one, so that memory does not grow with the length of the audio, and puts the file in
   its place in one step.
 - `read_contents` returns the source of a file and the list of its parts, without reading the landmarks.
-- `read_recording` and `read_track` return them, after every byte was compared with the checksum.
+- `read_recording`, `read_track` and `read_composition` return them, after every byte was compared with the checksum.
 
 Vectors are rounded to float16, as the index rounds them; everything else is kept as it was. A file comes from outside:
 its length is checked against its header before anything is read, and every number before it is used.
@@ -28,6 +29,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from fingerprint.composition import CompositionParams, CompositionWindows
 from fingerprint.disk import open_regular_file, refusals
 from fingerprint.errors import (
     DamagedFingerprintError,
@@ -41,12 +43,23 @@ from fingerprint.errors import (
 from fingerprint.landmarks import MIN_LANDMARKS, MIN_SECONDS, Fingerprint, Role
 from fingerprint.new_files import new_file
 from fingerprint.params import Params
-from fingerprint.spf_header import Contents, MalformedHeaderError, PartEntry, contents_of, header_of
+from fingerprint.spf_header import CompositionEntry, Contents, MalformedHeaderError, PartEntry, contents_of, header_of
 
-__all__ = ["FORMAT_VERSION", "MAGIC", "SUFFIX", "read_contents", "read_recording", "read_track", "write_file"]
+__all__ = [
+    "FORMAT_VERSION",
+    "MAGIC",
+    "SUFFIX",
+    "read_composition",
+    "read_contents",
+    "read_recording",
+    "read_track",
+    "write_file",
+]
 
 SUFFIX: Final = ".spf"
 FORMAT_VERSION: Final = 1
+COMPOSITION_VERSION: Final = 2
+"""Format version of a file with a composition layer; without it, version 1 is written as ever."""
 
 # As in PNG: a transfer that takes the file for text changes it.
 MAGIC: Final = b"\x89SPF\r\n\x1a\n"
@@ -56,18 +69,22 @@ _CHECKSUM_BYTES: Final = 32
 _MOST_HEADER_BYTES: Final = 1 << 20
 _READ_BYTES: Final = 1 << 20
 _UNIT_TOLERANCE: Final = 0.01
+_WINDOW_TOLERANCE: Final = 0.05  # of whole numbers
 _WINDOW_SECONDS: Final = 1.0
 
 
-def write_file(path: Path, parts: Iterable[Fingerprint], *, params: Params | None = None) -> Contents:
+def write_file(
+    path: Path, parts: Iterable[Fingerprint | CompositionWindows], *, params: Params | None = None
+) -> Contents:
     """Write the fingerprints of one audio file; `path` changes in one step, and on return it is on the disk.
 
     Parameters
     ----------
     path : Path
         File to make; one that is there is replaced in one step.
-    parts : iterable of Fingerprint
-        Of the same audio: a recording, the parts of a track (`fingerprint_parts`), or both, the recording first.
+    parts : iterable of Fingerprint or CompositionWindows
+        Of the same audio: a recording, the parts of a track (`fingerprint_parts`), or both, the recording first. The
+        composition layer of the recording may come anywhere.
     params : Params, optional
         Parameters that made them; by default those of this version.
 
@@ -78,7 +95,7 @@ def write_file(path: Path, parts: Iterable[Fingerprint], *, params: Params | Non
     Raises
     ------
     ParameterError
-        If there are no parts, or other parameters made them.
+        If there are no parts, or other parameters made them; or if there is a composition layer without a recording.
     DecodeError
         If the audio changed between the parts.
     OutputError
@@ -89,8 +106,12 @@ def write_file(path: Path, parts: Iterable[Fingerprint], *, params: Params | Non
     params = params or Params()
     with tempfile.TemporaryFile(dir=path.parent) as body:
         described: list[PartEntry] = []
+        windows: CompositionWindows | None = None
         last: Fingerprint | None = None
         for part in parts:
+            if isinstance(part, CompositionWindows):
+                windows = part
+                continue
             _refuse_strangers(part, last, params)
             role: Role = "track" if len(part.mirrored) else "recording"
             described.append(PartEntry(role, part.scales, part.start_seconds, part.duration_seconds, part.times.size))
@@ -99,6 +120,7 @@ def write_file(path: Path, parts: Iterable[Fingerprint], *, params: Params | Non
             last = part
         if last is None:
             raise ParameterError("parts is empty; give a recording, the parts of a track, or both")
+        layer = None if windows is None else _composition_entry(windows, described)
         contents = Contents(
             name=last.name,
             sha256=last.sha256,
@@ -109,8 +131,11 @@ def write_file(path: Path, parts: Iterable[Fingerprint], *, params: Params | Non
             params_digest=params.digest,
             dimension=params.dimension,
             parts=tuple(described),
+            composition=layer,
         )
-        header = header_of(contents, params)
+        for array in () if windows is None else _composition_arrays(windows):
+            body.write(array.tobytes())
+        header = header_of(contents, params, CompositionParams())
         if len(header) > _MOST_HEADER_BYTES:
             raise ParameterError(
                 f"the header has {len(header)} bytes, at most {_MOST_HEADER_BYTES} are possible; split the audio"
@@ -118,7 +143,8 @@ def write_file(path: Path, parts: Iterable[Fingerprint], *, params: Params | Non
         body.seek(0)
         digest = hashlib.sha256()
         with new_file(path) as descriptor, open(descriptor, "wb", closefd=False) as file:
-            start = _START.pack(MAGIC, FORMAT_VERSION, len(header)) + header
+            version = FORMAT_VERSION if layer is None else COMPOSITION_VERSION
+            start = _START.pack(MAGIC, version, len(header)) + header
             for chunk in itertools.chain([start], iter(lambda: body.read(_READ_BYTES), b"")):
                 digest.update(chunk)
                 file.write(chunk)
@@ -173,6 +199,50 @@ def read_recording(path: str | os.PathLike[str], *, params: Params | None = None
         return _read_part(file, name, contents, contents.parts[0], start, contents.parts[0].scales, params or Params())
 
 
+def read_composition(path: str | os.PathLike[str], *, params: CompositionParams | None = None) -> CompositionWindows:
+    """Return the composition layer of the recording, as `fingerprint.composition.describe` makes it of the audio.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file.
+    params : CompositionParams, optional
+        Parameters that must have made it; by default those of this version.
+
+    Raises
+    ------
+    DecodeError, FingerprintFileError
+        As `read_contents`; also if it lacks the layer, has one made with other parameters, or has bad numbers.
+    """
+    params = params or CompositionParams()
+    with _opened(path) as (file, name):
+        contents, _ = _read_header(file, name)
+        layer = contents.composition
+        if layer is None:
+            raise FingerprintFileError(
+                f"{name}: has no composition layer; make it again from the audio, with both layers"
+            )
+        if layer.params_digest != params.digest:
+            raise FingerprintFileError(
+                f"{name}: its composition layer was made with other parameters ({printable(layer.algorithm)}, "
+                f"{layer.params_digest}) than this program has ({params.algorithm}, {params.digest}); make it again "
+                "from the audio"
+            )
+        _check_sum(file, name)
+        file.seek(os.fstat(file.fileno()).st_size - _CHECKSUM_BYTES - layer.n_bytes)
+        n = layer.n_windows
+        time = _read_array(file, "<f4", (n,)).astype(np.float32)
+        vectors = _read_array(file, "|i1", (n, layer.dimension)).astype(np.int8)
+        mean, sd = _read_array(file, "<f2", (2, n)).astype(np.float16)
+        windows = CompositionWindows(time, vectors, mean, sd, contents.duration_seconds, 1.0, params.digest)
+        if wrong := _wrong_windows(windows, params):
+            raise DamagedFingerprintError(
+                f"{name}: its composition layer holds {wrong}, so a faulty program made it; make it again with "
+                "`sourceprint fingerprint`"
+            )
+        return windows
+
+
 def read_track(
     path: str | os.PathLike[str], *, scales: tuple[float, ...], params: Params | None = None
 ) -> Iterator[Fingerprint]:
@@ -206,6 +276,26 @@ def read_track(
             if part.role == "track":
                 yield _read_part(file, name, contents, part, position, scales, params)
             position += part.n_bytes(contents.dimension)
+
+
+def _composition_entry(windows: CompositionWindows, parts: Iterable[PartEntry]) -> CompositionEntry:
+    params = CompositionParams()
+    if windows.params_digest != params.digest or windows.scale != 1.0:
+        raise ParameterError(
+            f"composition: made with parameters {windows.params_digest} at time scale {windows.scale:g}, not "
+            f"{params.digest} at 1; describe the audio again"
+        )
+    if all(part.role != "recording" for part in parts):
+        raise ParameterError("composition: given without a recording part; give that too")
+    return CompositionEntry.of(windows, params)
+
+
+def _composition_arrays(windows: CompositionWindows) -> Iterator[NDArray[Any]]:
+    """Yield the arrays of a composition layer in the order and types of the file."""
+    yield np.ascontiguousarray(windows.time, dtype="<f4")
+    yield np.ascontiguousarray(windows.vectors, dtype="|i1")
+    yield np.ascontiguousarray(windows.background_mean, dtype="<f2")
+    yield np.ascontiguousarray(windows.background_sd, dtype="<f2")
 
 
 def _refuse_strangers(part: Fingerprint, before: Fingerprint | None, params: Params) -> None:
@@ -246,10 +336,10 @@ def _read_header(file: io.BufferedReader, name: str) -> tuple[Contents, int]:
     if len(start) < _START.size:
         raise _truncated(name, size, "more")
     _, version, header_bytes = _START.unpack(start)
-    if version != FORMAT_VERSION:
+    if version not in (FORMAT_VERSION, COMPOSITION_VERSION):
         raise FingerprintFileError(
-            f"{name}: fingerprint file of format version {version}, this program reads version {FORMAT_VERSION}; "
-            "use the version of Sourceprint that made it, or make it again from the audio"
+            f"{name}: fingerprint file of format version {version}, this program reads versions {FORMAT_VERSION} and "
+            f"{COMPOSITION_VERSION}; use the version of Sourceprint that made it, or make it again from the audio"
         )
     if header_bytes > _MOST_HEADER_BYTES:
         raise DamagedFingerprintError(
@@ -260,14 +350,13 @@ def _read_header(file: io.BufferedReader, name: str) -> tuple[Contents, int]:
     if len(header) < header_bytes:
         raise _truncated(name, size, "more")
     try:
-        contents = contents_of(header)
+        contents = contents_of(header, has_composition=version == COMPOSITION_VERSION)
     except MalformedHeaderError as error:
         _check_sum(file, name)
         raise DamagedFingerprintError(
             f"{name}: its header {error}, so a faulty program made it; make it again with `sourceprint fingerprint`"
         ) from error
-    arrays = sum(part.n_bytes(contents.dimension) for part in contents.parts)
-    expected = _START.size + header_bytes + arrays + _CHECKSUM_BYTES
+    expected = _START.size + header_bytes + contents.n_bytes + _CHECKSUM_BYTES
     if size < expected:
         raise _truncated(name, size, str(expected))
     if size > expected:
@@ -406,6 +495,27 @@ def _wrong_positions(
     if np.any(times[most:] - times[:-most] < _WINDOW_SECONDS):
         return f"more than {most} landmarks in a second"
     return ""
+
+
+def _wrong_windows(windows: CompositionWindows, params: CompositionParams) -> str:
+    """Return the fault of a composition layer, or ""."""
+    n = len(windows.time)
+    if not np.array_equal(windows.time, (np.arange(n) * params.step_seconds).astype(np.float32)):
+        return f"windows that do not follow each other every {params.step_seconds:.3f} s"
+    if n and (n - 1) * params.step_seconds + params.window_seconds > windows.duration_seconds + _WINDOW_SECONDS:
+        return f"{n} windows, in {windows.duration_seconds:.1f} s of audio"
+    if not (np.isfinite(windows.background_mean).all() and np.isfinite(windows.background_sd).all()):
+        return "windows whose likeness to the background is no number"
+    if n and not (windows.background_sd.min() >= 0):
+        return "windows whose likeness to the background has a spread below 0"
+    length = np.sqrt(np.einsum("ij,ij->i", windows.vectors, windows.vectors, dtype=np.float32))
+    share = length / params.vector_step
+    # Numbers that int8 cannot hold are cut, and shorten their vector.
+    is_short = (
+        (share < 1.0 - _WINDOW_TOLERANCE) & (length > 0) & (np.abs(windows.vectors.astype(np.int16)) < 127).all(1)
+    )
+    wrong = is_short | (share > 1.0 + _WINDOW_TOLERANCE)
+    return f"a vector of length {length[np.argmax(wrong)]:.0f}, must be {params.vector_step:.0f}" if wrong.any() else ""
 
 
 def _wrong_vectors(vectors: NDArray[np.float32], part: PartEntry) -> str:

@@ -10,12 +10,13 @@ from typing import Any, Final
 
 import numpy as np
 
+from fingerprint.composition import CompositionParams, CompositionWindows
 from fingerprint.digests import canonical_json, digest_of, is_sha256, strict_json
 from fingerprint.errors import ParameterError
 from fingerprint.landmarks import Role
 from fingerprint.params import Params
 
-__all__ = ["Contents", "MalformedHeaderError", "PartEntry", "contents_of", "header_of"]
+__all__ = ["CompositionEntry", "Contents", "MalformedHeaderError", "PartEntry", "contents_of", "header_of"]
 
 _MOST_SECONDS: Final = float(1 << 20)  # twelve days, the longest audio that an index holds
 _MOST_SCALES: Final = 64
@@ -57,6 +58,36 @@ class PartEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class CompositionEntry:
+    """The composition layer of the recording, from the header.
+
+    Attributes
+    ----------
+    algorithm, params_digest : str
+        Name and digest of its parameters.
+    dimension : int
+        Numbers of a vector.
+    n_windows : int
+        Windows in it.
+    """
+
+    algorithm: str
+    params_digest: str
+    dimension: int
+    n_windows: int
+
+    @property
+    def n_bytes(self) -> int:
+        """Length of its arrays in the file."""
+        return self.n_windows * (8 + self.dimension)
+
+    @classmethod
+    def of(cls, windows: CompositionWindows, params: CompositionParams) -> "CompositionEntry":
+        """Return the entry of windows that were made with these parameters."""
+        return cls(params.algorithm, windows.params_digest, params.dimension, len(windows.vectors))
+
+
+@dataclass(frozen=True, slots=True)
 class Contents:
     """Source audio and parts of a fingerprint file.
 
@@ -74,6 +105,8 @@ class Contents:
         Length of a vector.
     parts : tuple of PartEntry
         In the order of the file: the recording first, then the track by time.
+    composition : CompositionEntry or None
+        The composition layer of the recording, which comes last.
     """
 
     name: str
@@ -85,6 +118,13 @@ class Contents:
     params_digest: str
     dimension: int
     parts: tuple[PartEntry, ...]
+    composition: CompositionEntry | None = None
+
+    @property
+    def n_bytes(self) -> int:
+        """Length of all arrays in the file."""
+        layer = 0 if self.composition is None else self.composition.n_bytes
+        return layer + sum(part.n_bytes(self.dimension) for part in self.parts)
 
     @property
     def roles(self) -> frozenset[Role]:
@@ -97,10 +137,17 @@ class Contents:
         return next((part.scales for part in self.parts if part.role == "track"), ())
 
 
-def header_of(contents: Contents, params: Params) -> bytes:
+def header_of(contents: Contents, params: Params, composition: CompositionParams) -> bytes:
     """Return the header of a file as canonical JSON: keys sorted, no spaces, ASCII."""
+    layer = contents.composition
+    described = {
+        "params": composition.to_dict(),
+        "params_digest": composition.digest,
+        "windows": 0 if layer is None else layer.n_windows,
+    }
     return canonical_json(
         {
+            **({} if layer is None else {"composition": described}),
             "audio": {
                 "name": contents.name,
                 "sha256": contents.sha256,
@@ -124,8 +171,8 @@ def header_of(contents: Contents, params: Params) -> bytes:
     )
 
 
-def contents_of(header: bytes) -> Contents:
-    """Return the contents that a header describes.
+def contents_of(header: bytes, *, has_composition: bool) -> Contents:
+    """Return the contents that a header describes; whether it has the composition layer, the version of the file says.
 
     Raises
     ------
@@ -144,6 +191,7 @@ def contents_of(header: bytes) -> Contents:
         params_digest=_text(fields, "params_digest"),
         dimension=_count(params, "dimension"),
         parts=tuple(_part(part) for part in _field(fields, "parts", list)),
+        composition=_composition(fields) if has_composition else None,
     )
     if contents.params_digest != digest_of(canonical_json(params)):
         raise MalformedHeaderError("has a digest of parameters that is not theirs")
@@ -185,6 +233,14 @@ def _part(value: Any) -> PartEntry:
     )
 
 
+def _composition(fields: Any) -> CompositionEntry:
+    layer = _field(fields, "composition", dict)
+    params, digest = _field(layer, "params", dict), _text(layer, "params_digest")
+    if digest != digest_of(canonical_json(params)):
+        raise MalformedHeaderError("has a digest of parameters of the composition layer that is not theirs")
+    return CompositionEntry(_text(params, "algorithm"), digest, _count(params, "dimension"), _count(layer, "windows"))
+
+
 def _check_order(contents: Contents) -> None:
     """Raise unless a recording at one time scale comes first, and the parts of each role cover the audio."""
     if not contents.parts:
@@ -193,6 +249,8 @@ def _check_order(contents: Contents) -> None:
     tracks = [part for part in contents.parts if part.role == "track"]
     if len(recordings) > 1 or list(contents.parts) != recordings + tracks:
         raise MalformedHeaderError("has its parts in the wrong order")
+    if contents.composition is not None and not recordings:
+        raise MalformedHeaderError("has a composition layer of no recording")
     if any(part.scales != (1.0,) for part in recordings) or len({part.scales for part in tracks}) > 1:
         raise MalformedHeaderError("has parts of the wrong time scales")
     for parts in filter(None, (recordings, tracks)):

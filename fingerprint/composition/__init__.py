@@ -23,7 +23,13 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from fingerprint.composition.description import TRACK_SCALES, CompositionWindows, describe, describe_track
+    from fingerprint.composition.description import (
+        TRACK_SCALES,
+        CompositionListener,
+        CompositionWindows,
+        describe,
+        describe_track,
+    )
     from fingerprint.composition.model import CompositionModel, shipped_model
     from fingerprint.composition.params import CompositionParams
     from fingerprint.composition.windows import transposed
@@ -38,6 +44,7 @@ else:
 
 __all__ = [
     "TRACK_SCALES",
+    "CompositionListener",
     "CompositionModel",
     "CompositionParams",
     "CompositionWindows",
@@ -48,7 +55,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "description": ("TRACK_SCALES", "CompositionWindows", "describe", "describe_track"),
+    "description": ("TRACK_SCALES", "CompositionListener", "CompositionWindows", "describe", "describe_track"),
     "model": ("CompositionModel", "shipped_model"),
     "params": ("CompositionParams",),
     "windows": ("transposed",),

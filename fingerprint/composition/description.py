@@ -1,4 +1,8 @@
-"""All steps for one recording or one track: mono samples in, windows with their vectors out."""
+"""All steps for one recording or one track: mono samples in, windows with their vectors out.
+
+- `describe`, `describe_track`: samples at hand, or in blocks.
+- `CompositionListener`: the same for samples on their way to somebody else, so that one decoder serves two layers.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,11 +13,11 @@ from numpy.typing import NDArray
 from fingerprint.arguments import expect_scales
 from fingerprint.composition.model import CompositionModel, shipped_model
 from fingerprint.composition.params import CompositionParams
-from fingerprint.composition.salience import register_rows
+from fingerprint.composition.salience import RowBuilder, SpectrumMaker, peaks_of
 from fingerprint.composition.windows import background_of, row_spectra, window_vectors
 from fingerprint.errors import ParameterError
 
-__all__ = ["TRACK_SCALES", "CompositionWindows", "describe", "describe_track", "windows_of_rows"]
+__all__ = ["TRACK_SCALES", "CompositionListener", "CompositionWindows", "describe", "describe_track", "windows_of_rows"]
 
 TRACK_SCALES = (0.84, 1.0, 1.19)
 """Time scales at which a track is described, in seconds of a recording per second of the track."""
@@ -94,14 +98,52 @@ def describe_track(
     At scale 1.19 the track is stretched so many times, to meet a recording that is slower than it; `time` still counts
     seconds of the track.
     """
-    params = params or CompositionParams()
     expect_scales(scales)
-    counted = _Counter()
-    blocks: Iterable[NDArray[np.float32]] = [samples] if isinstance(samples, np.ndarray) else samples
-    rows = register_rows((counted.checked(block) for block in blocks), params)
-    seconds = counted.n_samples / params.sample_rate
-    model = shipped_model()
-    return tuple(windows_of_rows(rows, seconds, model, params, scale=scale) for scale in scales)
+    listener = CompositionListener(params)
+    for block in [samples] if isinstance(samples, np.ndarray) else samples:
+        listener.add(block)
+    return listener.windows(scales)
+
+
+class CompositionListener:
+    """Describes samples that are handed to it block by block, as `describe` and `describe_track` do.
+
+    Parameters
+    ----------
+    params : CompositionParams, optional
+        Parameters of the analysis; by default those of this version.
+    """
+
+    def __init__(self, params: CompositionParams | None = None) -> None:
+        self._params = params or CompositionParams()
+        self._spectra = SpectrumMaker(self._params)
+        self._rows = RowBuilder(self._params)
+        self._n_samples = 0
+
+    def add(self, block: NDArray[np.float32]) -> None:
+        """Take the next samples.
+
+        Raises
+        ------
+        ParameterError
+            If they are not one-dimensional or not finite.
+        """
+        if block.ndim != 1 or block.dtype.kind not in "fiu" or not np.isfinite(block).all():
+            raise ParameterError(
+                f"samples have shape {block.shape}, type {block.dtype} or non-finite values; must be finite mono "
+                "samples [shape=(n,)]"
+            )
+        self._n_samples += block.size
+        for magnitudes in self._spectra.add(np.ascontiguousarray(block, dtype=np.float32)):
+            self._rows.add(peaks_of(magnitudes, self._params))
+
+    def windows(self, scales: tuple[float, ...] = (1.0,)) -> tuple[CompositionWindows, ...]:
+        """Return the windows of all samples at each time scale; nothing can be added after this."""
+        for magnitudes in self._spectra.rest():
+            self._rows.add(peaks_of(magnitudes, self._params))
+        rows, seconds = self._rows.rows(), self._n_samples / self._params.sample_rate
+        model = shipped_model()
+        return tuple(windows_of_rows(rows, seconds, model, self._params, scale=scale) for scale in scales)
 
 
 def windows_of_rows(
@@ -112,22 +154,8 @@ def windows_of_rows(
     *,
     scale: float = 1.0,
 ) -> CompositionWindows:
-    """Return the windows of the rows of `register_rows`."""
+    """Return the windows of the rows of a `RowBuilder`."""
     vectors = window_vectors(row_spectra(rows, params, scale=scale), model, params)
     mean, sd = background_of(vectors, model, params)
     time = (np.arange(len(vectors)) * params.step_seconds / scale).astype(np.float32)
     return CompositionWindows(time, vectors, mean, sd, duration_seconds, scale, params.digest)
-
-
-@dataclass(slots=True)
-class _Counter:
-    n_samples: int = 0
-
-    def checked(self, block: NDArray[np.float32]) -> NDArray[np.float32]:
-        if block.ndim != 1 or block.dtype.kind not in "fiu" or not np.isfinite(block).all():
-            raise ParameterError(
-                f"samples have shape {block.shape}, type {block.dtype} or non-finite values; must be finite mono "
-                "samples [shape=(n,)]"
-            )
-        self.n_samples += block.size
-        return np.ascontiguousarray(block, dtype=np.float32)

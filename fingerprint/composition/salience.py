@@ -6,9 +6,9 @@ music is taken off; of two frames the mean is kept. At last the harmonics of eac
 fundamental frequency estimation by summing harmonic amplitudes", ISMIR 2006) and folded to pitch classes in three
 registers, as bass, harmony and melody would fall together otherwise.
 
-- `register_rows`: all of it for a stream of samples. Held are the rows, 3 MB for an hour of audio, and some minutes of
-  peaks.
-- `magnitude_blocks`, `peaks_of`, `RowBuilder`: its parts, of which training uses the last two.
+- `SpectrumMaker`: samples to magnitude spectra, block by block; `magnitude_blocks`: the same for a whole stream.
+- `peaks_of`: a block of spectra to peaks.
+- `RowBuilder`: blocks of peaks to rows. Held are the rows, 3 MB for an hour of audio, and some minutes of peaks.
 """
 
 import math
@@ -27,7 +27,7 @@ from fingerprint.composition import _kernels
 from fingerprint.composition.params import CompositionParams
 from fingerprint.spectrogram import BLOCK_FRAMES, hann_window, turns_of
 
-__all__ = ["FRAMES_PER_ROW", "Peaks", "RowBuilder", "magnitude_blocks", "peaks_of", "register_rows"]
+__all__ = ["FRAMES_PER_ROW", "Peaks", "RowBuilder", "SpectrumMaker", "magnitude_blocks", "peaks_of"]
 
 FRAMES_PER_ROW = 2
 
@@ -66,68 +66,66 @@ class _Bins(NamedTuple):
     pitches: NDArray[np.float32]
 
 
-def register_rows(blocks: Iterable[NDArray[np.float32]], params: CompositionParams) -> NDArray[np.float32]:
-    """Return the folded salience of a stream of samples.
-
-    Parameters
-    ----------
-    blocks : iterable of ndarray [shape=(any,), dtype=float32]
-        Consecutive pieces of a mono signal at `params.sample_rate`. How it is cut changes nothing.
-    params : CompositionParams
-        Parameters of the analysis.
-
-    Returns
-    -------
-    ndarray [shape=(n_rows, n_registers * 12), dtype=float32]
-        One row for two frames, 0.186 s, register after register.
-    """
-    builder = RowBuilder(params)
-    for magnitudes in magnitude_blocks(blocks, params):
-        builder.add(peaks_of(magnitudes, params))
-    return builder.rows()
-
-
 def magnitude_blocks(blocks: Iterable[NDArray[np.float32]], params: CompositionParams) -> Iterator[NDArray[np.float32]]:
-    """Yield the magnitude spectrum of a stream of samples, `BLOCK_FRAMES` frames at a time.
+    """Yield the magnitude spectrum of a stream of samples, `BLOCK_FRAMES` frames at a time: `SpectrumMaker`."""
+    maker = SpectrumMaker(params)
+    for block in blocks:
+        yield from maker.add(block)
+    yield from maker.rest()
+
+
+class SpectrumMaker:
+    """Makes magnitude spectra of a stream of samples, `BLOCK_FRAMES` frames at a time.
 
     Frame `i` is centred on sample `i * hop_length`; there are `n_samples // hop_length + 1`. The array is written anew
-    for each block.
+    for each block, so use it before the next is asked for.
     """
-    hop, n_fft = params.hop_length, params.n_fft
-    step = BLOCK_FRAMES * hop
-    need = step - hop + n_fft
-    edge = np.zeros(n_fft // 2, dtype=np.float32)
-    steps = np.empty((hop, _fft.LANES + (n_fft - 1) // hop), dtype=np.float32)
-    work, scratch = np.empty((2, n_fft, _fft.LANES), dtype=np.float32)
-    out = np.empty((BLOCK_FRAMES, n_fft // 2 + 1), dtype=np.float32)
-    n_samples = n_sent = 0
-    held: list[NDArray[np.float32]] = [edge]
-    n_held = edge.size
-    for block in blocks:
-        n_samples += block.size
-        held.append(block)
-        n_held += block.size
-        if n_held < need:
-            continue
-        samples = np.concatenate(held)
+
+    def __init__(self, params: CompositionParams) -> None:
+        hop, n_fft = params.hop_length, params.n_fft
+        self._params = params
+        self._steps = np.empty((hop, _fft.LANES + (n_fft - 1) // hop), dtype=np.float32)
+        self._scratch = np.empty((2, n_fft, _fft.LANES), dtype=np.float32)
+        self._out = np.empty((BLOCK_FRAMES, n_fft // 2 + 1), dtype=np.float32)
+        self._edge = np.zeros(n_fft // 2, dtype=np.float32)
+        self._held = [self._edge]
+        self._n_held = self._edge.size
+        self._n_samples = self._n_sent = 0
+
+    def add(self, block: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
+        """Yield what the next samples complete; go through all of it before adding more."""
+        hop = self._params.hop_length
+        need = (BLOCK_FRAMES - 1) * hop + self._params.n_fft
+        self._n_samples += block.size
+        self._held.append(block)
+        self._n_held += block.size
+        if self._n_held < need:
+            return
+        samples = np.concatenate(self._held)
         start = 0
         while samples.size - start >= need:
-            piece = samples[start : start + need]
-            _kernels.magnitudes_of_frames(piece, hann_window(n_fft), turns_of(n_fft), steps, work, scratch, out)
-            yield out
-            n_sent += BLOCK_FRAMES
-            start += step
-        held = [samples[start:]]
-        n_held = held[0].size
-    samples = np.concatenate((*held, edge))
-    n_left = n_samples // hop + 1 - n_sent if n_samples else 0
-    while n_left > 0:
-        n = min(n_left, BLOCK_FRAMES)
-        piece = samples[: (n - 1) * hop + n_fft]
-        _kernels.magnitudes_of_frames(piece, hann_window(n_fft), turns_of(n_fft), steps, work, scratch, out[:n])
-        yield out[:n]
-        samples = samples[step:]
-        n_left -= n
+            yield self._spectra(samples[start : start + need], BLOCK_FRAMES)
+            self._n_sent += BLOCK_FRAMES
+            start += BLOCK_FRAMES * hop
+        self._held = [samples[start:]]
+        self._n_held = self._held[0].size
+
+    def rest(self) -> Iterator[NDArray[np.float32]]:
+        """Yield what is left at the end of the stream."""
+        hop = self._params.hop_length
+        samples = np.concatenate((*self._held, self._edge))
+        n_left = self._n_samples // hop + 1 - self._n_sent if self._n_samples else 0
+        while n_left > 0:
+            n = min(n_left, BLOCK_FRAMES)
+            yield self._spectra(samples[: (n - 1) * hop + self._params.n_fft], n)
+            samples = samples[BLOCK_FRAMES * hop :]
+            n_left -= n
+
+    def _spectra(self, samples: NDArray[np.float32], n: int) -> NDArray[np.float32]:
+        n_fft, out = self._params.n_fft, self._out[:n]
+        arguments = (hann_window(n_fft), turns_of(n_fft), self._steps, *self._scratch, out)
+        _kernels.magnitudes_of_frames(samples, *arguments)
+        return out
 
 
 def peaks_of(magnitudes: NDArray[np.float32], params: CompositionParams) -> Peaks:
@@ -185,7 +183,13 @@ class RowBuilder:
             self._finish_block()
 
     def rows(self) -> NDArray[np.float32]:
-        """Return the rows of all blocks, as `register_rows` does; nothing can be added after this."""
+        """Return the rows of all blocks; nothing can be added after this.
+
+        Returns
+        -------
+        ndarray [shape=(n_rows, n_registers * 12), dtype=float32]
+            One row for two frames, 0.186 s, register after register.
+        """
         while self._waiting:
             self._finish_block()
         if not self._rows:

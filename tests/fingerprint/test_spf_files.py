@@ -365,7 +365,11 @@ BAD: list[tuple[str, Callable[[Path, Path], Path], str]] = [
     ("bit of the arrays", flip(50_000), r"altered or damaged: its content does not have the checksum at its end; .*"),
     ("bit of the checksum", flip(-1), r"altered or damaged: its content does not have the checksum at its end; .*"),
     ("bit of the header", flip(16), r"altered or damaged: its content does not have the checksum at its end; .*"),
-    ("version", other_version, r"fingerprint file of format version 7, this program reads version 1; use the .*"),
+    (
+        "version",
+        other_version,
+        r"fingerprint file of format version 7, this program reads versions 1 and 2; use the .*",
+    ),
     ("huge header", huge_header, r"damaged: it claims a header of 4294967295 bytes, at most 1048576 are possible; .*"),
     ("deep header", deep_header, r"its header is no JSON, so a faulty program made it; make it again .*"),
     (
