@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 
 from fingerprint.errors import SourceprintError
 from sourceprint.service.access.api_keys import KeyScope
+from sourceprint.service.api_words import in_console_words
 from sourceprint.service.console.pages import page
 from sourceprint.service.people.persons import ServicePerson, find_person
 from sourceprint.service.people.roles import Role, scopes_of
@@ -55,6 +56,7 @@ class ConsoleRoute(APIRoute):
                     asked = request.url.path + (f"?{request.url.query}" if request.url.query else "")
                     return RedirectResponse(f"/console/sign-in?next={quote(asked)}", 303)
                 status, title, detail = status_of(request, error)
+                detail = in_console_words(detail)
                 return page("refused.html", status=status, code=status, title_=title, detail=detail)
 
         return handler

@@ -13,7 +13,7 @@ import pytest
 
 from fingerprint import errors
 from fingerprint.errors import SourceprintError
-from sourceprint.service.api_words import in_api_words
+from sourceprint.service.api_words import in_api_words, in_console_words
 from sourceprint.service.problem_kinds import KINDS, NO_KIND, kind_of, type_of
 from sourceprint.service.web.caller import BUDGET_SPENT
 from sourceprint.service.web.problems import Problem
@@ -114,9 +114,19 @@ def test_no_message_speaks_of_the_command_line() -> None:
             name = path.relative_to(ROOT).as_posix()
             if any(name.startswith(one) for one in NOT_BY_API):
                 continue
-            said = map(in_api_words, messages(path))
-            spoken += [(name, text[:100]) for text in said if BY_COMMAND.search(text) and not text.startswith(TODAY)]
+            for words in (in_api_words, in_console_words):
+                found = [said for said in map(words, messages(path)) if BY_COMMAND.search(said)]
+                spoken += [(name, said[:100]) for said in found if not said.startswith(TODAY)]
     assert spoken == []
+
+
+def test_a_message_in_api_words_is_that_of_the_terminal_on_pages_of_the_console() -> None:
+    said = "recording 'A' is not in the index; `sourceprint list` shows its ids; give --provisional or --correct REASON"
+    shown = in_console_words(said)
+    assert in_console_words(in_api_words(said)) == shown == (
+        "recording 'A' is not in the index; the page Recordings shows its ids; ask for a provisional one or a reason "
+        "why the text was wrong from the start"
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sourceprint.service.access.api_keys import KeyScope
+from sourceprint.service.api_words import in_console_words
 from sourceprint.service.console.visitors import Visitor
 from sourceprint.service.line.jobs import ADDITION, CHECK, SCAN, Job
 from sourceprint.service.people.persons import list_persons
@@ -48,6 +49,6 @@ def job_lines(visitor: Visitor, jobs: Sequence[Job], outcome: Callable[[Job], st
 
 
 def document_of(text: str | None) -> dict[str, Any]:
-    """Return the JSON of a job; empty where there is none."""
+    """Return the JSON of a job; empty where there is none. Its detail speaks of pages of the console."""
     found: dict[str, Any] = json.loads(text) if text else {}
-    return found
+    return found | {"detail": in_console_words(found["detail"])} if "detail" in found else found

@@ -24,6 +24,7 @@ from sourceprint.places import today
 from sourceprint.royalties.percentages import format_percent
 from sourceprint.royalties.rights.rights import load_rights
 from sourceprint.service.access.api_keys import KeyScope
+from sourceprint.service.api_words import in_console_words
 from sourceprint.service.console.pages import page
 from sourceprint.service.console.visitors import ConsoleRoute, Form, Visitor, as_role
 from sourceprint.service.people.roles import Role
@@ -101,7 +102,7 @@ def change(request: Request, visitor: _Writer, recording_id: _Id, sent: Form) ->
     except SourceprintError as error:
         status, _, told = status_of(request, error)
         before = find_own_recording(visitor.caller, recording_id)  # as it is now
-        return _recording_page(visitor, before, part=part, sent=sent, told=told, status=status)
+        return _recording_page(visitor, before, part=part, sent=sent, told=in_console_words(told), status=status)
     return _recording_page(visitor, after, part=part, former=before)
 
 

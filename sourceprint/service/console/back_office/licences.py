@@ -18,6 +18,7 @@ from sourceprint.royalties.rights.licence_toml import licence_document, licence_
 from sourceprint.royalties.rights.licences import Licence
 from sourceprint.royalties.rights.rights import all_records
 from sourceprint.royalties.rights.schema import licence as licence_table
+from sourceprint.service.api_words import in_console_words
 from sourceprint.service.console.pages import page
 from sourceprint.service.console.visitors import ConsoleRoute, Form, Visitor, as_role, field_of
 from sourceprint.service.people.approvals import list_open, needs_two
@@ -126,8 +127,10 @@ def _text(sent: dict[str, list[str]]) -> str:
 def _faults(error: RightsError | ParameterError | Refused) -> list[str]:
     report = getattr(error, "report", None)
     if report:
-        return [f"{one['column']}: {one['remedy']}" if one["column"] else one["remedy"] for one in report["problems"]]
-    return [line.strip() for line in str(error).splitlines() if line.strip()]
+        faults = [f"{one['column']}: {one['remedy']}" if one["column"] else one["remedy"] for one in report["problems"]]
+    else:
+        faults = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return [in_console_words(fault) for fault in faults]
 
 
 def _changes(before: Licence | None, after: Licence) -> list[tuple[str, str, str]]:

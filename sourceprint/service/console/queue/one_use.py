@@ -11,6 +11,7 @@ from sourceprint.royalties.review.waiting import Place, QueueFilter, place_of
 from sourceprint.royalties.uses.states import LONGEST_REASON, change_state
 from sourceprint.royalties.uses.use import UsePassage
 from sourceprint.service.access.api_keys import KeyScope
+from sourceprint.service.api_words import in_console_words
 from sourceprint.service.console.pages import page
 from sourceprint.service.console.queue.audio_at_hand import KeptScan, kept_scan
 from sourceprint.service.console.queue.decision import (
@@ -98,7 +99,7 @@ def _use_page(
     with visitor.server.database.reading() as connection:
         notes = notes_of(connection, visitor.organisation, use_id)
     days, disputed = visitor.server.settings.dispute_days, facts.use.state == "disputed"
-    told = "" if refusal is None else with_names(str(refusal), people)
+    told = "" if refusal is None else with_names(in_console_words(str(refusal)), people)
     status = 200 if refusal is None else 409 if isinstance(refusal, StaleDecisionError) else 422
     may_listen = visitor.may(KeyScope.SCAN, reading=True)
     scan = kept_scan(visitor, facts.use) if may_listen else None
