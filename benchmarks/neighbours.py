@@ -7,6 +7,7 @@
 
 A neighbour of a landmark of a distorted excerpt is true if it lies where the landmark comes from. Every step is a
 process of its own (`benchmarks.neighbours_child`), run with the code of the version that is measured.
+Steps of committed code are kept: an interrupted run goes on where it was.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -29,7 +30,7 @@ from numpy.typing import NDArray
 
 from benchmarks.catalogues import Side
 from benchmarks.data.corpus import identity
-from benchmarks.harness import content_key, in_parallel, source_digest, write_atomically
+from benchmarks.harness import content_key, in_parallel, json_bytes, source_digest, write_atomically
 from benchmarks.part import MEASURED, Figure, Job, Part, Picture, Report, Table, new_report, run_command
 from benchmarks.scale import CONDITIONS, QUICK_CONDITIONS
 from benchmarks.scale_catalogue import Landscape
@@ -43,6 +44,7 @@ from fingerprint.params import Params, shipped_digest
 __all__ = ["PART", "Asked", "main", "measure", "true_among"]
 
 ROOT: Final = Path(__file__).resolve().parent.parent
+CHANGED: Final = "+"
 CHILD: Final = Path(__file__).with_name("neighbours_child.py")
 SIZES: Final = (0, 6_000_000)  # 0: the recordings of the corpus alone
 QUICK_SIZES: Final = (0, 60_000)
@@ -122,18 +124,24 @@ def measure(job: Job) -> Report:
     report["rows"] = []
     for size in sizes:
         n = len(real.files) + max(0, -((len(real.vectors) - size) // DRAWN_LANDMARKS))
-        built = {name: _built(root, folder / name, landmarks, n) for name, root in versions.items()}
+        key = content_key(n, landmarks.name, [track.path for track in tracks], list(probes), QUERIES)
+        places = {name: folder / f"{name}-{_code(root)}-{key}" for name, root in versions.items()}
+        built = {
+            name: _kept(place, "built", functools.partial(_built, versions[name], place, landmarks, n))
+            for name, place in places.items()
+        }
         for name, root in versions.items():
-            searched = _searched(root, folder, name, tracks, probes, len(real.files))
+            search = functools.partial(_searched, root, folder, places[name], tracks, probes, len(real.files))
+            searched = _kept(places[name], "searched", search)
             if searched["first"] != real.files:
                 raise SourceprintError(f"{name}: the index does not begin with the recordings of the corpus")
-            rows = np.load(folder / "rows.npy")
+            rows = np.load(f"{places[name]}.npy")
             for way, found in zip(searched["ways"], rows, strict=True):
                 report["rows"].append(_row(name, size, n, built[name], searched, way, true_among(found, asked, real)))
                 report["rows"][-1]["found"] = _by_condition(tracks, way["found"], real)
                 report["rows"][-1]["drawn"] = sum(one.startswith("drawn-") for ids in way["found"] for one in ids)
-        for name in versions:
-            shutil.rmtree(folder / name)
+        for place in places.values():
+            shutil.rmtree(place, ignore_errors=True)
     return report
 
 
@@ -318,12 +326,21 @@ def _built(root: Path, index: Path, landmarks: Path, recordings: int) -> dict[st
 
 
 def _searched(
-    root: Path, folder: Path, name: str, tracks: Sequence[_Track], probes: Sequence[int], n_real: int
+    root: Path, folder: Path, index: Path, tracks: Sequence[_Track], probes: Sequence[int], n_real: int
 ) -> dict[str, Any]:
-    places = {"index": folder / name, "asked": folder / "asked.npy", "out": folder / "rows.npy"}
+    places = {"index": index, "asked": folder / "asked.npy", "out": Path(f"{index}.npy")}
     given = {key: str(path) for key, path in places.items()}
     paths = [track.path for track in tracks]
     return _run(root, step="search", tracks=paths, probes=list(probes), n_real=n_real, **given)
+
+
+def _kept(index: Path, step: str, made: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Return what a step said, made before or now: a run that was stopped goes on. Changed files are measured anew."""
+    path = Path(f"{index}-{step}.json")
+    if CHANGED in index.name or not path.exists():
+        write_atomically(path, json_bytes(made()))
+    said: dict[str, Any] = json.loads(path.read_bytes())
+    return said
 
 
 def _run(root: Path, **given: Any) -> dict[str, Any]:
@@ -345,8 +362,19 @@ def _by_condition(
 
 
 def _commit(root: Path) -> str:
-    line = ["git", "-C", str(root), "rev-parse", "--short", "HEAD"]
-    return subprocess.run(line, capture_output=True, check=False, text=True).stdout.strip()
+    """Return the commit of a checkout; "" outside git."""
+    return _git(root, "rev-parse", "--short", "HEAD")
+
+
+def _code(root: Path) -> str:
+    """Return the state of the code that is measured, with "+" where files have changed since their commit."""
+    state = _git(root, "rev-parse", *(f"HEAD:{part}" for part in MEASURED))
+    is_known = state and not _git(root, "status", "--porcelain", "--", *MEASURED)
+    return f"{content_key(state)}{'' if is_known else CHANGED}"
+
+
+def _git(root: Path, *words: str) -> str:
+    return subprocess.run(["git", "-C", str(root), *words], capture_output=True, check=False, text=True).stdout.strip()
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
