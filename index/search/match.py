@@ -90,7 +90,7 @@ class SearchOptions:
     hypotheses_per_step: int = 12
     rounds: int = 2
     max_decoy_seconds: float = 60.0
-    nprobe: int | None = 16
+    nprobe: int | None = None
 
     def __post_init__(self) -> None:
         limit = number("max_false_per_1000h", self.max_false_per_1000h, above=0, remedy="1 is usual")

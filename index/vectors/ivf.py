@@ -8,7 +8,8 @@ checksums.
 FAISS facts that shaped this module: codes stand in blocks of 32, the last block of a list filled up; similarities from
 FastScan have a few thousand values, so ties are common, and the order of the scan decides which of them are kept;
 `OnDiskInvertedLists` takes the address of a list's rows from its capacity, unmaps its memory when it goes unless it has
-none, and would prefetch in 32 threads.
+none, and would prefetch in 32 threads; FastScan cannot name places in lists (`store_pairs`), so each code needs a row
+number of 8 bytes in memory that FAISS can read.
 """
 
 import weakref
