@@ -56,7 +56,8 @@ def layers_to_compress(snapshot: Snapshot, *, exact_limit: int, explicit: bool) 
         n = live_landmarks(snapshot, name)
         level, before = level_for(n), layer.quantiser
         if before is None:
-            due = n > exact_limit and layer.dimension == shipped_quantiser().dimension
+            fits = layer.has_neighbours and layer.dimension == shipped_quantiser().dimension
+            due = n > exact_limit and fits
         else:
             due = level != before.level if explicit else level > before.level
         if due:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from fingerprint.digests import FileEntry
 from fingerprint.errors import IndexDamagedError
 from index.storage.amendments import ranges_array
-from index.storage.layers import PreparedLayer, prepare, signs_as_vectors
+from index.storage.layers import prepare, with_signs
 from index.storage.manifest import LayerEntry, SegmentEntry
 from index.storage.recordings import Recording, TablePart, line_check, recording_from_json, rows_from_json, text_key
 from index.storage.segment import Segment, SegmentLayer, files_of, open_lists, rows_check
@@ -158,7 +158,7 @@ def _contents(
         for name, layer in segment.layers.items():
             columns = layer.rows_of(position)
             if columns["times"].size:
-                rows[name] = PreparedLayer({**signs_as_vectors(columns["codes"], layers[name]), **columns})
+                rows[name] = with_signs(columns, layers[name])
         try:
             if recording is not None:
                 contents[position] = np.frombuffer(prepare(recording, rows, layers).content, dtype=np.uint8)

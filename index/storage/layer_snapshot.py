@@ -83,7 +83,7 @@ class LayerSnapshot:
         self.params = entry.params
         self.dimension = entry.dimension
         self.quantiser = entry.quantiser
-        self.kind = "exact" if entry.is_exact else "compressed"
+        self.kind = "kept" if not entry.has_neighbours else "exact" if entry.is_exact else "compressed"
         self._layers = [segment.layers.get(name) for segment in segments]
         counts = [
             np.zeros(len(segment.table.keys), dtype=np.int64) if layer is None else np.diff(layer.bounds)
@@ -146,6 +146,10 @@ class LayerSnapshot:
             If a list fails its checksum.
         """
         queries = check_vectors(vectors, self.dimension, name="vectors")
+        if self.kind == "kept":
+            raise ParameterError(
+                f"layer {self.name!r}: keeps no descriptors that have neighbours; search another layer"
+            )
         if k < 1:
             raise ParameterError(f"k={k}: must be at least 1")
         if nprobe is not None and nprobe < 1:

@@ -31,7 +31,7 @@ __all__ = [
     "prepare",
     "quantise",
     "recording_landmarks",
-    "signs_as_vectors",
+    "with_signs",
 ]
 
 TIMES_PER_SECOND = 4096
@@ -123,6 +123,8 @@ def prepare(
             raise ParameterError(f"recording {recording.id!r}: layer {name!r} is not in this index (it has {known})")
         given, where = landmarks[name], f"recording {recording.id!r}, layer {name!r}"
         columns = layers[name].columns
+        if isinstance(given, LayerLandmarks) and not layers[name].has_neighbours:
+            raise ParameterError(f"{where}: keeps no descriptors, so landmarks do not fit; give its columns")
         layer = given if isinstance(given, PreparedLayer) else quantise(given, columns, where=where)
         if fault := rows_fault(layer.times, None, recording.duration_ms):
             raise ParameterError(f"{where}: landmarks {fault}; give times within the recording, in order")
@@ -204,11 +206,14 @@ def _other(values: NDArray[Any] | None, column: LayerColumn, n: int, *, where: s
     return stored
 
 
-def signs_as_vectors(codes: NDArray[np.uint8], layer: LayerEntry) -> dict[str, NDArray[Any]]:
-    """Return a column `vectors` of signs alone, for digests of landmarks whose descriptors are gone."""
+def with_signs(columns: Mapping[str, NDArray[Any]], layer: LayerEntry) -> PreparedLayer:
+    """Return stored landmarks with a column `vectors`: of signs alone, for digests, where the descriptors are gone."""
+    if not layer.has_neighbours:
+        return PreparedLayer(columns)
     kind = np.dtype(next(column.dtype for column in layer.columns if column.name == "vectors"))
-    signs = vectors_of_signs(codes)
-    return {"vectors": np.rint(signs * 127).astype(kind) if kind.kind == "i" else signs.astype(kind)}
+    signs = vectors_of_signs(columns["codes"])
+    whole = np.rint(signs * 127).astype(kind) if kind.kind == "i" else signs.astype(kind)
+    return PreparedLayer({"vectors": whole, **columns})
 
 
 def recording_landmarks(fingerprint: Fingerprint) -> dict[str, LayerLandmarks]:

@@ -190,6 +190,11 @@ class LayerEntry:
         return self.quantiser is None and self.tree is None
 
     @property
+    def has_neighbours(self) -> bool:
+        """Whether the layer has descriptors to be searched for neighbours, so that it can be compressed."""
+        return any(column.name == "vectors" for column in self.columns)
+
+    @property
     def stored_columns(self) -> tuple[LayerColumn, ...]:
         """What is kept of a landmark, row by row: a compressed layer keeps no vectors."""
         return tuple(column for column in self.columns if column.name != "vectors" or self.is_exact)

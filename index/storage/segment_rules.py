@@ -67,12 +67,14 @@ def standard_columns(dimension: int) -> tuple[LayerColumn, ...]:
 def columns_fault(columns: Sequence[LayerColumn], dimension: int) -> str:
     """Return the fault of the columns of a layer; or "".
 
-    Times, codes and vectors there must be; bins there may be; others are kept and mean nothing to the index.
+    Times there must be, and codes and vectors, or neither of them: such a layer is kept, and has no neighbours to
+    search for. Bins there may be; others are kept and mean nothing to the index.
     """
     known = {column.name: {column} for column in standard_columns(dimension)}
     known["vectors"].add(LayerColumn("vectors", "|i1", (dimension,)))
     names = [column.name for column in columns]
-    if missing := sorted(known.keys() - {"bins"} - set(names)):
+    optional = {"bins"} if {"codes", "vectors"} & set(names) else {"bins", "codes", "vectors"}
+    if missing := sorted(known.keys() - optional - set(names)):
         return f"lacks the column {missing[0]!r}"
     if len(set(names)) < len(names) or len(names) > _MOST_COLUMNS:
         return f"has a column twice, or more than {_MOST_COLUMNS}"

@@ -32,7 +32,7 @@ from index.folder.archive import Progress
 from index.folder.transfer import Archive, check_target, pack_blind
 from index.storage.durable import make_folder, publish, refusals
 from index.storage.hubs import hubs_name, write_hubs
-from index.storage.layers import Prepared, PreparedLayer, prepare, signs_as_vectors
+from index.storage.layers import Prepared, PreparedLayer, prepare, with_signs
 from index.storage.locks import leased
 from index.storage.manifest import GRANT_NAME, RECORDING, HubsEntry, Manifest, refuse_blind, refuse_old
 from index.storage.recordings import Recording
@@ -160,7 +160,7 @@ def _prepared(snapshot: Snapshot, members: list[tuple[str, int]]) -> Iterator[Pr
         for name, layer in layers.items():
             columns = snapshot.layer(name).columns_of(ordinal)
             if columns:
-                rows[name] = PreparedLayer({**signs_as_vectors(columns["codes"], layer), **columns})
+                rows[name] = with_signs(columns, layer)
                 slim[name] = PreparedLayer(columns)
         # The vectors are in the digest of the content now. A compressed layer stores none, and all of them together
         # would not fit into memory.

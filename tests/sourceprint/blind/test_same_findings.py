@@ -15,16 +15,18 @@ import soxr
 from numpy.typing import NDArray
 
 from benchmarks.data.corpus import read_corpus
+from fingerprint.composition import describe
 from fingerprint.extract import fingerprint_signal
 from fingerprint.landmarks import Fingerprint
 from fingerprint.params import Params
 from index.folder import writer
 from index.folder.index import Index, LayerLandmarks, Recording
+from index.folder.windows import COMPOSITION, CompositionLayer, composition_columns, composition_spec
 from index.search.match import STANDARD, match_track
 from index.search.matches import MatchResult, Passage
 from index.search.overlaps import find_overlaps
 from index.storage.hubs import Hub
-from index.storage.layers import recording_landmarks
+from index.storage.layers import PreparedLayer, recording_landmarks
 from index.storage.manifest import RECORDING, layer_specs
 from index.storage.snapshot import Snapshot
 from sourceprint.blind.blind_export import export_blind
@@ -261,3 +263,22 @@ def test_real_music_is_found_alike(request: pytest.FixtureRequest, tmp_path: Pat
         same = findings(found, lambda token: named(token).replace("copy", "r"))
         assert same == findings(expected, lambda name: name.replace("copy", "r"))
     assert n_found >= 4
+
+
+@pytest.mark.parametrize("exact_limit", [NEVER, ALWAYS])
+def test_a_blind_index_has_the_same_windows_of_works(tmp_path: Path, exact_limit: int) -> None:
+    windows = describe(np.random.default_rng(5).normal(0, 0.1, 20 * 11025).astype(np.float32))
+    assert windows.vectors.any()
+    index = Index.create(tmp_path / "full", {RECORDING: SPEC, COMPOSITION: composition_spec()})
+    with index.writer(exact_limit=exact_limit) as adding:
+        layers: dict[str, LayerLandmarks | PreparedLayer] = {
+            RECORDING: music(1, 400),
+            COMPOSITION: composition_columns(windows),
+        }
+        adding.add(Recording("one", duration_ms=20_400, excluded=((2_000, 3_000),)), layers)
+    blind, id_of = blinded(tmp_path, index.snapshot())
+    (kept,), (expected,) = CompositionLayer(blind), CompositionLayer(index.snapshot())
+    assert id_of(kept.recording_id) == expected.recording_id
+    for name in ("time", "vectors", "background_mean", "background_sd"):
+        assert np.array_equal(getattr(kept.windows, name), getattr(expected.windows, name)), name
+    assert np.array_equal(kept.counted, expected.counted)
