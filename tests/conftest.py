@@ -5,8 +5,10 @@ from __future__ import annotations
 import gc
 import os
 import shutil
+import threading
+import time
 from collections import Counter
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -29,6 +31,7 @@ settings.load_profile("sourceprint")
 
 # The thread of a bar would keep `sourceprint.workers` from forking, in all tests that follow in the same process.
 tqdm.tqdm.monitor_interval = 0
+_MOST_SECONDS_TO_END = 10.0  # of other threads that were told to end
 
 
 # Tests flush files tens of thousands of times, and wait for the disk each time: in memory nothing waits. What would be
@@ -73,6 +76,19 @@ def pytest_collection_finish() -> None:
     """Keep modules and tests out of later garbage collections: they stay, and a forked worker would copy them all."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _no_threads_left() -> Iterator[None]:
+    """Fail where the tests of a file leave a thread: no worker can be forked for those that follow.
+
+    Without a fork, work that is meant to end its worker would end the process of the tests.
+    """
+    yield
+    until = time.monotonic() + _MOST_SECONDS_TO_END
+    while threading.active_count() > 1 and time.monotonic() < until:
+        time.sleep(0.01)
+    assert threading.active_count() == 1, f"{threading.enumerate()}: close what started them"
 
 
 @pytest.fixture(scope="session")

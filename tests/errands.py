@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+import multiprocessing
 import os
 import signal
+import threading
 import time
 from typing import cast
 
@@ -18,6 +20,7 @@ __all__ = ["add_to_ten", "ill_fated", "taking"]
 def add_to_ten(n: int) -> int:
     """Return n + 10, but end the process without a word for 3: work for `sourceprint.workers`."""
     if n == 3:
+        _refuse_here(f"n={n}")
         os._exit(1)
     return n + 10
 
@@ -27,6 +30,7 @@ def ill_fated(fate: str) -> str:
     if fate in _ERRORS:
         raise _ERRORS[fate]
     if fate in ("SIGSEGV", "SIGKILL"):
+        _refuse_here(fate)
         os.kill(os.getpid(), signal.Signals[fate])
     if fate == "exit":
         raise SystemExit(7)
@@ -39,6 +43,7 @@ def ill_fated(fate: str) -> str:
 
 def taking(what: str) -> str:
     """Return the word; take all the memory, all the time or the terminal first, if it asks for that."""
+    _refuse_here(what)
     if what == "memory":
         return str(len(b"x" * (1 << 42)))
     if what == "much memory":
@@ -51,6 +56,11 @@ def taking(what: str) -> str:
     if what == "terminal":
         os.write(2, b"Note: Illegal Audio-MPEG-Header\n")
     return what
+
+
+def _refuse_here(what: str) -> None:
+    """Fail the test rather than end the process of all tests, in which work is done where it cannot be forked."""
+    assert multiprocessing.parent_process() is not None, f"{what}: is for a worker; threads: {threading.enumerate()}"
 
 
 _ERRORS = {

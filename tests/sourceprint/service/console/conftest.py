@@ -1,4 +1,4 @@
-"""An office at work, made once for the tests that only look at it."""
+"""An office at work, made once for the tests of a file that only look at it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from tests.console_office import Office, office_at_work
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
     """Yield the office; tests that change something make one of their own."""
     with office_at_work(tmp_path_factory.mktemp("office")) as made:
