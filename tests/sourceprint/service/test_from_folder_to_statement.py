@@ -16,18 +16,19 @@ from sourceprint.transparency import LogReader
 from tests.command_line import run
 from tests.service_servers import TestService
 
+_LICENSEE = "../../../P/TONE"  # an id may look like a way out of the folder
 _RIGHTS = """\
 index_id,recording_title,work_title,writers,party,role,right,share
 A,Title A,,,Harbour Records,,Master,100 %
 A,Title A,Song A,Ada Ash,Ada Ash,Composer,MechanicalRight,100 %
 A,Title A,Song A,Ada Ash,Ada Ash,Composer,PerformingRight,100 %
 """
-_PARTIES = "PartyRecordId\tFullName\n../../../P/TONE\tTonewell Generators\n"
+_PARTIES = "PartyRecordId\tFullName\nP-TONE\tTonewell Generators\n"
 _LICENCE = """\
 schema = "sourceprint/licence/1"
 id = "L-1"
 licensor = "party:harbour records"
-licensee = "../../../P/TONE"
+licensee = "P-TONE"
 valid_from = 2026-01-01
 valid_to = 2026-12-31
 purposes = ["generate"]
@@ -64,7 +65,9 @@ def test_from_an_empty_folder_to_a_statement(service: TestService, music: Path, 
             assert sent.status_code == 202, sent.text
         assert service.work() == 2
         for name, text in (("rights.csv", _RIGHTS), ("parties.tsv", _PARTIES), ("licence.toml", _LICENCE)):
-            imported = label.post("/v1/rights/imports", params={"name": name}, content=text.encode())
+            imported = label.post(
+                "/v1/rights/imports", params={"name": name}, content=text.replace("P-TONE", _LICENSEE).encode()
+            )
             assert imported.status_code == 200, imported.text
             assert imported.json()["imported"], imported.text
         assert label.get("/v1/rights/L-1").json()["found"]
@@ -79,13 +82,13 @@ def test_from_an_empty_folder_to_a_statement(service: TestService, music: Path, 
         assert pipeline.get(f"/v1/scans/{scanned}/result").json()["matches"][0]["recording_id"] == "A"
 
         # The label's back office: usage, attribution, decision, statement.
-        period = {"licensee": "../../../P/TONE", "period": "2026-Q3"}
+        period = {"licensee": _LICENSEE, "period": "2026-Q3"}
         early = label.post("/v1/usage", params=period, content=_USAGE.encode()).json()
         assert (early["rows"], early["n_unmatched"]) == (1, 1)  # its scan is not attributed yet
         asked = {
             "scans": [scanned],
             "policy": "matched-seconds",
-            "licensee": "../../../P/TONE",
+            "licensee": _LICENSEE,
             "generated": "2026-08-20",
         }
         json_body = {"Content-Type": "application/json"}
@@ -94,7 +97,7 @@ def test_from_an_empty_folder_to_a_statement(service: TestService, music: Path, 
         for text, unmatched in ((_USAGE.replace("reuse", "reuze"), ["reuze.wav"]), (_USAGE, [])):
             entered = label.post("/v1/usage", params=period, content=text.encode()).json()
             assert [one["track"] for one in entered["unmatched"]] == unmatched, entered
-        uses = label.get("/v1/uses", params={"licensee": "../../../P/TONE"}).json()
+        uses = label.get("/v1/uses", params={"licensee": _LICENSEE}).json()
         assert uses
         if held := [use["id"] for use in uses if use["state"] != "claimed"]:
             decision = {"uses": held, "state": "claimed", "reason": "heard it"}
