@@ -24,6 +24,7 @@ In reading order, each part importing from those before it only:
 - `transparency`: a log that shows whether it was altered
 - `catalogue`: recordings into the index
 - `scans`: tracks against the index, runs of many files, changes between two
+- `works`: the works that tracks play, in whatever performance
 - `exports`, `gate`, `evidence`, `blind`: formats of other tools, the check before a release, pages and signed cases,
   catalogues that match without being shown
 - `royalties`: rights, uses, statements

@@ -4,7 +4,7 @@ Its vectors are compared in twelve keys at once, so they are no descriptors with
 they are, and never compresses them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -14,11 +14,19 @@ from numpy.typing import NDArray
 from fingerprint.composition import CompositionParams, CompositionWindows
 from fingerprint.errors import IndexDamagedError, ParameterError
 from index.storage.layers import TIMES_PER_SECOND, PreparedLayer
-from index.storage.manifest import LayerSpec
+from index.storage.manifest import RECORDING, LayerSpec, layer_specs
 from index.storage.segment_rules import LayerColumn
 from index.storage.snapshot import Snapshot
 
-__all__ = ["COMPOSITION", "CompositionLayer", "StoredComposition", "composition_columns", "composition_spec"]
+__all__ = [
+    "COMPOSITION",
+    "CompositionLayer",
+    "StoredComposition",
+    "all_layer_specs",
+    "composition_columns",
+    "composition_spec",
+    "known_layers",
+]
 
 COMPOSITION = "composition"
 """Layer of melody and harmony: finds the same work in another performance."""
@@ -34,6 +42,25 @@ def composition_spec() -> LayerSpec:
         LayerColumn("background_sd", "<f2"),
     )
     return LayerSpec(params.to_dict(), params.dimension, columns)
+
+
+def all_layer_specs() -> dict[str, LayerSpec]:
+    """Return the layers that an index of this version can have: those of a new one, and the composition layer."""
+    return {**layer_specs(), COMPOSITION: composition_spec()}
+
+
+def known_layers(names: Iterable[str]) -> frozenset[str]:
+    """Return these layers and that of recordings, without which there is no index.
+
+    Raises
+    ------
+    ParameterError
+        If there is no such layer.
+    """
+    asked, known = frozenset(names), all_layer_specs().keys()
+    if unknown := sorted(asked - known):
+        raise ParameterError(f"layer {unknown[0]!r}: there are {' and '.join(known)}")
+    return asked | {RECORDING}
 
 
 def composition_columns(windows: CompositionWindows) -> PreparedLayer:
@@ -111,6 +138,11 @@ class CompositionLayer:
         """Windows of all live recordings."""
         return self._view.n_landmarks
 
+    @property
+    def described(self) -> NDArray[np.int64]:
+        """Ordinals of the live recordings that have windows."""
+        return np.flatnonzero(self._view.counts())
+
     def __iter__(self) -> Iterator[StoredComposition]:
         """Yield every live recording that has windows, in order.
 
@@ -119,7 +151,7 @@ class CompositionLayer:
         IndexDamagedError
             If one fails its checksum, or its windows are no such.
         """
-        for ordinal in np.flatnonzero(self._view.counts()).tolist():
+        for ordinal in self.described.tolist():
             yield self.recording(ordinal)
 
     def recording(self, ordinal: int) -> StoredComposition:

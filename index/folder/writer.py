@@ -13,6 +13,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import numpy as np
+
 from fingerprint.arguments import whole_number
 from fingerprint.errors import CatalogueError, DuplicateRecordingError, ParameterError, UnknownRecordingError
 from index.folder.compaction import layers_to_compress, live_landmarks, run_to_rewrite
@@ -72,6 +74,7 @@ class Writer:
         self._removed: dict[str, set[int]] = {}
         self._amended: dict[str, dict[int, Recording]] = {}
         self._renamed: dict[str, str] = {}  # by the id before
+        self._filled: set[str] = set()  # recordings of the pending that only get further layers
 
     def __enter__(self) -> Self:
         self._require_writable(self._before)
@@ -157,10 +160,49 @@ class Writer:
             raise DuplicateRecordingError(
                 f"recording {recording.id!r} was renamed to {now!r}; replace it under that id"
             )
+        self._filled.discard(recording.id)
+        self._await(prepared, stored)
+
+    def fill(self, recording_id: str, landmarks: Mapping[str, LayerLandmarks | PreparedLayer]) -> None:
+        """Give a recording the layers that it lacks, with the next commit; all that it has stays as it is.
+
+        Parameters
+        ----------
+        recording_id : str
+            In the index, and not changed since the last commit.
+        landmarks : mapping
+            Of all layers, those that the recording has as well: they show that it is the same audio.
+
+        Raises
+        ------
+        UnknownRecordingError
+            If the id is not in the index.
+        ParameterError
+            If the landmarks are unsound, or others than those that the recording has; nothing is changed.
+        StorageFullError
+            As `add`.
+        """
+        current, stored = self.snapshot, self._find(recording_id)
+        if stored is None or recording_id in self._pending:
+            raise self._unknown(recording_id)
+        prepared = prepare(self.recording(recording_id), landmarks, current.manifest.layers)
+        ordinal = current.ordinal(recording_id)
+        for name in current.layers:
+            kept = current.layer(name).columns_of(ordinal)
+            given = prepared.layers[name].columns if name in prepared.layers else {}
+            if any(column not in given or not np.array_equal(given[column], rows) for column, rows in kept.items()):
+                raise ParameterError(
+                    f"recording {recording_id!r}: its {name} layer is not what this audio gives now; replace it"
+                )
+        self._filled.add(prepared.recording.id)
+        self._await(prepared, stored)
+
+    def _await(self, prepared: Prepared, stored: tuple[str, int] | None) -> None:
+        """Take a recording up into the next commit, in the place of one that is stored; commit where enough wait."""
         if stored is not None:
             self._mark_removed(*stored)
-        self._pending.pop(recording.id, None)
-        self._pending[recording.id] = prepared
+        self._pending.pop(prepared.recording.id, None)
+        self._pending[prepared.recording.id] = prepared
         self._n_landmarks += prepared.n_landmarks
         if self._n_landmarks >= self._commit_landmarks or len(self._pending) >= COMMIT_RECORDINGS:
             self.commit()
@@ -190,6 +232,7 @@ class Writer:
         stored = self._find(recording_id)
         if self._pending.pop(recording_id, None) is None and stored is None:
             raise self._unknown(recording_id)
+        self._filled.discard(recording_id)
         if stored is not None:
             self._mark_removed(*stored)
 
@@ -311,6 +354,7 @@ class Writer:
             done = {"segments": tuple(entries), "next_name": next_name, "hubs": hubs, "renamed": renamed, **changes}
             self._switch(manifest.successor(**done))
         self._pending, self._n_landmarks, self._removed, self._amended, self._renamed = {}, 0, {}, {}, {}
+        self._filled = set()
         if self._on_commit is not None:
             self._on_commit(ids)
         self._maintain()
@@ -373,7 +417,7 @@ class Writer:
             return set()
         recordings = self.snapshot.recordings
         places = ((self._part(name), at) for name, positions in self._removed.items() for at in positions)
-        return {recordings.by_location(part, at).id for part, at in places}
+        return {recordings.by_location(part, at).id for part, at in places} - self._filled
 
     def _surviving_hubs(self, gone: set[str]) -> Mapping[str, Hub]:
         """Return the hubs that the next commit does not remove or replace, by the ids that they have then."""

@@ -132,7 +132,10 @@ def spec_of(layer: str) -> LayerSpec:
     """
     specs = layer_specs()
     if layer not in specs:
-        raise ParameterError(f"layer {layer!r}: unknown to this version of Sourceprint, which has {', '.join(specs)}")
+        raise ParameterError(
+            f"layer {layer!r}: unknown to this version of Sourceprint, which has {', '.join(specs)}; works are "
+            "found by match --layer composition"
+        )
     return specs[layer]
 
 

@@ -23,7 +23,7 @@ from sourceprint.processes import in_this_process
 
 __all__ = ["AdditionReport", "add_many", "add_one"]
 
-_KINDS = ("added", "replaced", "unchanged", "failed")
+_KINDS = ("added", "replaced", "filled", "unchanged", "failed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class AdditionReport:
     Attributes
     ----------
     outcomes : tuple of AdditionOutcome
-        One per file, in order: `name`, `kind` ("added", "replaced", "unchanged" or "failed"), `recording_id`,
+        One per file, in order: `name`, `kind` ("added", "replaced", "filled", "unchanged" or "failed"), `recording_id`,
         `duration_ms` and `remarks`.
     overlaps : tuple of Overlap
         Stretches of audio that new recordings have in common with others, the longest first, at most 20.
@@ -104,11 +104,14 @@ def add_one(
     return outcome.recording_id
 
 
-def add_many(index: Path, paths: Sequence[str], *, jobs: int | None, replacing: bool) -> AdditionReport:
+def add_many(
+    index: Path, paths: Sequence[str], *, jobs: int | None, replacing: bool, layers: Sequence[str]
+) -> AdditionReport:
     """Add files, folders and lists; arguments and errors as `Catalogue.add_all`."""
     expect_flags(replace=replacing)
+    expect_words(layers=layers)
     inputs = collect(paths, reading=list_reading(index))
-    addition = Addition(index, jobs=jobs, replacing=replacing)
+    addition = Addition(index, jobs=jobs, replacing=replacing, layers=layers)
     with closing(addition.run(inputs)) as outcomes:
         done = tuple(outcomes)
     return AdditionReport(done, tuple(addition.overlaps), addition.report())

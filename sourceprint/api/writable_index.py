@@ -92,7 +92,9 @@ class WritableIndex(OpenIndex):
         )
         return self.recording(added)
 
-    def add_all(self, paths: Paths, *, jobs: int | None = 1, replace: bool = False) -> AdditionReport:
+    def add_all(
+        self, paths: Paths, *, jobs: int | None = 1, replace: bool = False, layers: Sequence[str] = ()
+    ) -> AdditionReport:
         """Add many recordings: files, folders of them, and lists, as the command `add` takes them.
 
         Finished recordings are committed every minute. Recordings that are there already are left alone, so the same
@@ -106,6 +108,9 @@ class WritableIndex(OpenIndex):
             As for `scan`.
         replace : bool
             Whether the recordings are there and get other audio.
+        layers : sequence of str
+            Layers that the index is to have from now on, besides those that it has: `("recording", "composition")`.
+            Recordings that lack one get it.
 
         Returns
         -------
@@ -115,12 +120,12 @@ class WritableIndex(OpenIndex):
         Raises
         ------
         ParameterError
-            If a list as a whole is wrong, or `jobs` is below 1.
+            If a list as a whole is wrong, `jobs` is below 1, or there is no such layer.
         IndexLockedError, StorageFullError, CatalogueError
             If another writer is at work, the disk is full, or the index cannot be written.
         """
         self._open()
-        return add_many(self.path, named_paths(paths), jobs=jobs, replacing=replace)
+        return add_many(self.path, named_paths(paths), jobs=jobs, replacing=replace, layers=layers)
 
     def remove(self, *ids: str) -> int:
         """Remove recordings, all that are named or none; return how many they are.

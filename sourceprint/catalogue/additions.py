@@ -10,12 +10,13 @@ unless the run is interrupted.
 import functools
 import os
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from fingerprint.composition import CompositionParams
 from fingerprint.disk import refusals
 from fingerprint.errors import (
     AudioError,
@@ -26,8 +27,9 @@ from fingerprint.errors import (
     ParameterError,
     printable,
 )
-from fingerprint.extract import recording_of
+from fingerprint.extract import recording_layers, recording_of
 from index.folder.index import Index
+from index.folder.windows import COMPOSITION, all_layer_specs, composition_columns, known_layers
 from index.folder.writer import Writer
 from index.search.overlaps import Overlap, find_overlaps, longest_first, overlap_to_json
 from index.storage.layers import PreparedLayer, quantise, recording_landmarks
@@ -58,8 +60,8 @@ class AdditionOutcome:
     ----------
     name : str
         Name of the item, fit for a message.
-    kind : {"added", "replaced", "unchanged", "failed"}
-        "unchanged": the index has this audio under this id already.
+    kind : {"added", "replaced", "filled", "unchanged", "failed"}
+        "filled": the index had this audio under this id, and has further layers of it now; "unchanged": it has all.
     recording_id : str
         Id in the index; "" where it never got one.
     duration_ms : int
@@ -72,7 +74,7 @@ class AdditionOutcome:
     """
 
     name: str
-    kind: Literal["added", "replaced", "unchanged", "failed"]
+    kind: Literal["added", "replaced", "filled", "unchanged", "failed"]
     recording_id: str = ""
     duration_ms: int = 0
     remarks: tuple[str, ...] = ()
@@ -104,6 +106,9 @@ class Addition:
         Worker processes; by default as many as suit the number of files and the machine.
     replacing : bool
         Whether ids must be in the index, and get other audio.
+    layers : iterable of str
+        Layers that the index is to have, besides those that it has. A recording that is in the index and lacks a layer
+        gets it, in this run and in later ones; its other layers stay as they are.
 
     Attributes
     ----------
@@ -118,12 +123,15 @@ class Addition:
         How many there are in all.
     """
 
-    def __init__(self, path: Path, *, jobs: int | None = None, replacing: bool = False) -> None:
+    def __init__(
+        self, path: Path, *, jobs: int | None = None, replacing: bool = False, layers: Iterable[str] = ()
+    ) -> None:
+        self._layers = known_layers(layers)
         self.n_committed = 0
         self.failures: list[AdditionOutcome] = []
         self.overlaps: list[Overlap] = []
         self.n_overlaps = 0
-        self._counts = dict.fromkeys(("added", "replaced", "unchanged"), 0)
+        self._counts = dict.fromkeys(("added", "replaced", "filled", "unchanged"), 0)
         self._others: tuple[OtherFile, ...] = ()
         self._audio_ms = 0
         self._started_at = time.monotonic()
@@ -155,11 +163,13 @@ class Addition:
         use_threads(jobs)  # here for the training of trees: workers have a thread each
         with ExitStack() as stack:
             if (index := self._existing()) is not None:
-                self._enter(stack, index)
-                self._desk = IdDesk(index.snapshot())  # taken under the lock: nobody else adds from here on
+                writer = self._enter(stack, index)
+                self._desk = IdDesk(writer.snapshot)  # taken under the lock: nobody else adds from here on
+                self._layers |= frozenset(writer.snapshot.layers)
             try:
+                describe = functools.partial(_describe, with_composition=COMPOSITION in self._layers)
                 decisions = self._decisions(inputs.items)
-                with closing(in_order(_describe, decisions, jobs=jobs, failed=_failed, limit=most_seconds)) as work:
+                with closing(in_order(describe, decisions, jobs=jobs, failed=_failed, limit=most_seconds)) as work:
                     for (item, decision), described in work:
                         yield self._counted(self._settle(item, decision, described, stack))
                         self._compare()
@@ -180,7 +190,7 @@ class Addition:
         Returns
         -------
         dict
-            `added`, `replaced`, `unchanged` (counts), `committed` (recordings that are safe), `failed` and
+            `added`, `replaced`, `filled`, `unchanged` (counts), `committed` (recordings that are safe), `failed` and
             `other_files` (in folders, that are no audio; name and reason of each), `overlaps` (as
             `index.search.overlaps.overlap_to_json`, the longest `MOST_OVERLAPS`), `overlaps_found` (how many in all),
             `audio_seconds` and `seconds` (audio analysed, time taken), `index` (as `Index.info`, or None).
@@ -219,9 +229,13 @@ class Addition:
 
     def _enter(self, stack: ExitStack, index: Index) -> Writer:
         self._index = index
-        self._writer = stack.enter_context(index.writer(on_commit=self._count))
+        self._writer = writer = stack.enter_context(index.writer(on_commit=self._count))
+        specs = all_layer_specs()
+        writer.snapshot.require({name: specs[name] for name in writer.snapshot.layers if name in specs})
+        for name in sorted(self._layers - set(writer.snapshot.layers)):
+            writer.add_layer(name, specs[name])
         self._committed_at = time.monotonic()
-        return self._writer
+        return writer
 
     def _count(self, ids: tuple[str, ...]) -> None:
         self.n_committed += len(ids)
@@ -251,7 +265,18 @@ class Addition:
             if isinstance(decision, Fault):
                 reason = item.reason(decision)
                 decision = PlannedAddition("failed", remarks=(reason,), status=DecodeError.status)
-            yield (item, decision), item.path if decision.kind in ("add", "replace") else None
+            is_described = decision.kind in ("add", "replace") or self._is_to_fill(decision)
+            yield (item, decision), item.path if is_described else None
+
+    def _is_to_fill(self, decision: PlannedAddition) -> bool:
+        """Whether a recording that is in the index lacks a layer."""
+        if decision.kind != "unchanged" or COMPOSITION not in self._layers or self._writer is None:
+            return False
+        snapshot = self._writer.snapshot
+        ordinal = snapshot.recordings.find(decision.recording_id)  # None where this run adds it
+        if ordinal is None or snapshot.layer(COMPOSITION).count_of(ordinal):
+            return False
+        return snapshot.recordings[ordinal].duration_ms >= 1000 * CompositionParams().window_seconds
 
     def _settle(
         self, item: Item, decision: PlannedAddition, described: _Described | None, stack: ExitStack
@@ -262,6 +287,8 @@ class Addition:
             return AdditionOutcome(item.name, kind, name, remarks=decision.remarks, status=decision.status)
         if described.landmarks is None:
             return AdditionOutcome(item.name, "failed", name, remarks=(described.failure,), status=described.status)
+        if decision.kind == "unchanged" and self._writer is not None:
+            return self._filled(item, decision, described.landmarks, described.duration_ms, self._writer)
         before = decision.before or Recording(name)
         still_there = tuple(pair for pair in before.excluded if not 0 < described.duration_ms <= pair[0])
         try:
@@ -301,6 +328,25 @@ class Addition:
             item.name, "replaced" if self._replacing else "added", name, described.duration_ms, remarks
         )
 
+    def _filled(
+        self,
+        item: Item,
+        decision: PlannedAddition,
+        landmarks: dict[str, PreparedLayer],
+        duration_ms: int,
+        writer: Writer,
+    ) -> AdditionOutcome:
+        """Give a recording of the index the layers that it lacks."""
+        name = decision.recording_id
+        with uninterrupted():
+            try:
+                writer.fill(name, landmarks)
+            except ParameterError as error:
+                return AdditionOutcome(item.name, "failed", name, remarks=(str(error),))
+            if time.monotonic() - self._committed_at > COMMIT_SECONDS:
+                writer.commit()
+        return AdditionOutcome(item.name, "filled", name, duration_ms, decision.remarks)
+
 
 def open_or_create(path: Path) -> Index:
     """Open an index for adding, with the layers of this version; make it if there is none.
@@ -322,16 +368,18 @@ def _same_file(snapshot: Snapshot, overlap: Overlap) -> bool:
     return one == other != ""
 
 
-def _describe(path: Path) -> _Described:
+def _describe(path: Path, *, with_composition: bool) -> _Described:
     """Return the fingerprint of a file for the index, or its failure; runs in the workers."""
     try:
-        made = recording_of(path)
+        made, windows = recording_layers(path) if with_composition else (recording_of(path), None)
     except AudioError as error:
         return _Described(failure=Item(path).reason(error), status=error.status)
     audio = (made.name, made.sha256, round(made.duration_seconds * 1000), made.decoder, made.notes)
     specs = layer_specs()
     described = recording_landmarks(made).items()
     landmarks = {name: quantise(one, specs[name].columns, where=path.name) for name, one in described}
+    if windows is not None:
+        landmarks[COMPOSITION] = composition_columns(windows)
     return _Described("", "", *audio, landmarks)
 
 

@@ -4,8 +4,8 @@
 is `song.spf` in the output folder; if that name belongs to other audio, `-` and the first 8 digits of the audio's
 SHA-256 follow the stem, as with the ids of recordings (`sourceprint.catalogue.recording_ids`), so that a file gets the
 same name however often the run is repeated. A file that is there, sound, and made of the same audio with the same
-parameters, roles and time scales stays as it is: a run that was killed is continued by the same command. Where names
-must not be told, the digits of the digest take the place of the stem, and of the name that the file states.
+parameters, roles, layers and time scales stays as it is: a run that was killed is continued by the same command. Where
+names must not be told, the digits of the digest take the place of the stem, and of the name that the file states.
 
 A lock in the output folder lets one run at a time write to it.
 """
@@ -15,13 +15,14 @@ import functools
 import os
 import time
 import unicodedata
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from fingerprint import disk
+from fingerprint.composition import CompositionWindows
 from fingerprint.disk import file_digest
 from fingerprint.errors import (
     AudioError,
@@ -31,12 +32,13 @@ from fingerprint.errors import (
     ParameterError,
     printable,
 )
-from fingerprint.extract import fingerprint_file, fingerprint_parts, is_fingerprint_file
+from fingerprint.extract import fingerprint_file, fingerprint_parts, is_fingerprint_file, layers_of_file
 from fingerprint.landmarks import Fingerprint, Role
 from fingerprint.new_files import open_ours
 from fingerprint.params import Params
 from fingerprint.spf_files import SUFFIX, read_contents, write_file
 from fingerprint.spf_header import Contents
+from index.folder.windows import COMPOSITION, known_layers
 from sourceprint.audio_digests import known_audio_digest
 from sourceprint.catalogue.brevity import brevity_remarks
 from sourceprint.faults import Fault, contained
@@ -89,6 +91,7 @@ class _Task:
     target: Path
     roles: frozenset[Role]
     scales: tuple[float, ...]
+    with_composition: bool
     name: str | None  # of the audio, to be written instead of that of its file
 
 
@@ -108,6 +111,8 @@ class Description:
     anonymous : bool
         Whether files, and the audio as they name it, are called by the first 16 digits of the SHA-256 of the audio file
         and not by its name.
+    layers : iterable of str
+        Layers of the recording, besides that of recordings.
 
     Attributes
     ----------
@@ -123,7 +128,11 @@ class Description:
         roles: frozenset[Role] = BOTH,
         jobs: int | None = None,
         anonymous: bool = False,
+        layers: Iterable[str] = (),
     ) -> None:
+        self._with_composition = COMPOSITION in known_layers(layers)
+        if self._with_composition and "recording" not in roles:
+            raise ParameterError("layers: composition is a layer of recordings; give the role recording, or both")
         self.failures: list[PrecomputeOutcome] = []
         self._done: list[PrecomputeOutcome] = []
         self._others: tuple[OtherFile, ...] = ()
@@ -202,7 +211,9 @@ class Description:
                 continue
             target, is_given = found
             name = self._stem(item.path) if self._anonymous else None
-            task = None if is_given else _Task(item.path, target, self._roles, self._scales, name)
+            task = (
+                None if is_given else _Task(item.path, target, self._roles, self._scales, self._with_composition, name)
+            )
             yield PrecomputeOutcome(item.name, "unchanged", target, remarks=self._remarks(item, target)), task
 
     def _target(self, item: Item) -> tuple[Path, bool]:
@@ -274,26 +285,32 @@ def _failed(task: _Task, fault: Fault) -> PrecomputeOutcome:
     return PrecomputeOutcome(item.name, "failed", remarks=(item.reason(fault),))
 
 
-def _parts(task: _Task) -> Iterator[Fingerprint]:
+def _parts(task: _Task) -> Iterator[Fingerprint | CompositionWindows]:
     """Analyse the audio for each role, as `add` and `match` do."""
     for part in _analysed(task):
-        yield part if task.name is None else replace(part, name=task.name)
+        if task.name is not None and isinstance(part, Fingerprint):
+            yield replace(part, name=task.name)
+        else:
+            yield part
 
 
-def _analysed(task: _Task) -> Iterator[Fingerprint]:
-    if "recording" in task.roles:
+def _analysed(task: _Task) -> Iterator[Fingerprint | CompositionWindows]:
+    if task.with_composition:
+        yield from layers_of_file(task.path)
+    elif "recording" in task.roles:
         yield fingerprint_file(task.path)
     if "track" in task.roles:
         yield from fingerprint_parts(task.path, scales=task.scales)
 
 
 def _is_wanted(there: Contents, task: _Task) -> bool:
-    """Whether a file holds exactly the fingerprint that would be made."""
+    """Whether a file holds the fingerprint that would be made; a composition layer may be there unasked."""
     scales = task.scales if "track" in task.roles else ()
     return (
         there.params_digest == Params().digest
         and there.roles == task.roles
         and there.track_scales == scales
+        and (there.composition is not None) >= task.with_composition
         and there.sha256 == file_digest(task.path)
         and task.name in (None, there.name)
     )

@@ -1,5 +1,6 @@
 """The catalogue: recordings into the index and out of it, their tags and excluded ranges, and audio in common."""
 
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ from sourceprint.commands.terminal import (
     jobs_option,
     json_option,
     jsonl_option,
+    layers_option,
     note,
     one_format,
     print_json,
@@ -40,6 +42,7 @@ _id_option = click.option("--id", "recording_id", metavar="ID", help="Id of the 
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=INPUT)
 @_id_option
 @name_option
+@layers_option
 @list_options()
 @index_option
 @jobs_option
@@ -49,6 +52,7 @@ def add(
     paths: tuple[str, ...],
     recording_id: str | None,
     name: str | None,
+    layers: tuple[str, ...],
     lists: ListOptions,
     index: Path | None,
     jobs: int | None,
@@ -65,11 +69,14 @@ def add(
     less its ending. Recordings already in the index are skipped, so an interrupted run is continued by the same
     command.
 
+    With --layers recording,composition the index gets a second layer, by which match finds new performances of a work,
+    and has it for all that is added later. Recordings in the index that lack it get it when they are given again.
+
     Example: sourceprint add music
     """
     place = index_place(index)
     with reading_of(place, lists) as reading:
-        _add(paths, recording_id, name, place, reading, jobs, as_json=as_json, quiet=quiet, replacing=False)
+        _add(paths, recording_id, name, place, reading, jobs, layers, as_json=as_json, quiet=quiet, replacing=False)
 
 
 @click.command()
@@ -97,7 +104,7 @@ def replace(
     """
     place = index_place(index)
     with reading_of(place, lists) as reading:
-        _add(paths, recording_id, name, place, reading, jobs, as_json=as_json, quiet=quiet, replacing=True)
+        _add(paths, recording_id, name, place, reading, jobs, (), as_json=as_json, quiet=quiet, replacing=True)
 
 
 @click.command()
@@ -325,6 +332,7 @@ def _add(
     place: Path,
     reading: "ListReading",
     jobs: int | None,
+    layers: Sequence[str],
     *,
     as_json: bool,
     quiet: bool,
@@ -342,7 +350,7 @@ def _add(
     inputs = collect(paths, reading=reading, piped=piped)
     if recording_id is not None:
         inputs = _with_id(inputs, recording_id, paths)
-    addition = Addition(place, jobs=jobs, replacing=replacing)
+    addition = Addition(place, jobs=jobs, replacing=replacing, layers=layers)
     with (
         final_report(addition, addition_text, as_json=as_json, quiet=quiet),
         progress(len(inputs), quiet) as tell,

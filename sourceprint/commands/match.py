@@ -24,6 +24,7 @@ from sourceprint.commands.terminal import (
     json_option,
     json_text,
     jsonl_option,
+    layers_option,
     note,
     one_format,
     print_json,
@@ -34,9 +35,12 @@ from sourceprint.commands.terminal import (
 )
 
 if TYPE_CHECKING:
+    from sourceprint.inputs import NamedInputs
     from sourceprint.items import Item
 
 __all__ = ["fingerprint", "match"]
+
+_COMPOSITION = "composition"
 
 
 @click.command()
@@ -87,6 +91,9 @@ def match(
 
     FILE is an audio file, a folder, all of whose audio is searched by its content, or -, standard input.
 
+    --layer composition finds works instead: melody and harmony of a recording in another performance, key and tempo. It
+    takes an index that has this layer (add --layers recording,composition).
+
     Example: sourceprint match track.mp3
     """
     one_format(as_json, as_jsonl)
@@ -94,6 +101,11 @@ def match(
         raise click.UsageError("--against: names the recordings that --explain explains; give both")
     if catalogue and report_folder is None:
         raise click.UsageError("--catalogue: is drawn on the pages of --report; give both")
+    is_of_works = layer == _COMPOSITION
+    if is_of_works:
+        is_given = click.get_current_context().get_parameter_source("max_false_per_1000h")
+        far = is_given is click.core.ParameterSource.COMMANDLINE
+        _refuse_unused(thorough=thorough, max_false_per_1000h=far, explain=explain, report=report_folder)
     use_one_thread()
     audio = catalogue_audio(catalogue, lists, quiet=quiet)  # before anything is searched
     from fingerprint.streams import notes_on_unsearched
@@ -106,6 +118,12 @@ def match(
 
     with reading_of(index_place(index), lists, only_paths=True) as reading:
         inputs = present(collect(files, piped=piped_input(files, name), reading=reading))
+    if is_of_works:
+        _match_works(
+            index_place(index), inputs, only=only, exclude=exclude, jobs=jobs, as_json=as_json, as_jsonl=as_jsonl,
+            quiet=quiet,
+        )  # fmt: skip
+        return
     block = functools.partial(explained_block if explain else scan_block, width=terminal_width())
     results: list[dict[str, Any]] = []
     n_failed = len(inputs.refusals)
@@ -156,6 +174,56 @@ def match(
     exit_if_failed(n_failed, of=len(inputs))
     if is_incomplete:
         click.get_current_context().exit(EXIT_INCOMPLETE)
+
+
+def _refuse_unused(**given: object) -> None:
+    """Refuse options of the recording layer, which mean nothing to the composition layer."""
+    if unused := [f"--{name.replace('_', '-')}" for name, value in given.items() if value]:
+        raise click.UsageError(f"{', '.join(unused)}: not for --layer composition; leave it out")
+
+
+def _match_works(
+    index: Path,
+    inputs: "NamedInputs",
+    *,
+    only: tuple[str, ...],
+    exclude: tuple[str, ...],
+    jobs: int | None,
+    as_json: bool,
+    as_jsonl: bool,
+    quiet: bool,
+) -> None:
+    """Print the works that each file plays."""
+    from index.search.filters import Filter
+    from sourceprint.inputs import other_files_text
+    from sourceprint.works.report import work_block, work_result
+    from sourceprint.works.search import WorkSearch
+
+    search = WorkSearch(index, Filter.parse(only, exclude) if only or exclude else None)
+    results: list[dict[str, Any]] = []
+    n_failed = len(inputs.refusals)
+    with progress(len(inputs.items), quiet) as tell, closing(search.run(inputs.items, jobs=jobs)) as scans:
+        for text in inputs.notes:
+            tell.note(text)
+        for refusal in inputs.refusals:
+            tell.remark(refusal.name, refusal.reason, failed=True)
+        if inputs.others:
+            tell.note(other_files_text(inputs.others))
+        try:
+            for scan in scans:
+                tell.step()
+                if scan.failed:
+                    n_failed += 1
+                    tell.complain(f"{scan.name}: {scan.reason}")
+                result = work_result(scan, search.searched)
+                if as_json:
+                    results.append(result)
+                else:
+                    tell.data(json_text(result) if as_jsonl else work_block(scan, width=terminal_width()))
+        finally:  # when interrupted, finished results are printed all the same
+            if as_json:
+                print_json(results, lines=False)
+    exit_if_failed(n_failed, of=len(inputs))
 
 
 @contextmanager
@@ -211,6 +279,7 @@ class _RoleType(click.Choice[str]):
     help="To be added (up to 10 MB per hour of audio), to be matched (113 MB), or both.",
 )  # fmt: skip
 @click.option("--thorough", is_flag=True, help="Fit for match --thorough too (334 MB per hour instead of 113).")
+@layers_option
 @list_options()
 @click.option("--anonymous", is_flag=True, help="Call files, and the audio in them, by digest and not by name.")
 @jobs_option
@@ -221,6 +290,7 @@ def fingerprint(
     folder: Path,
     role: str,
     thorough: bool,
+    layers: tuple[str, ...],
     anonymous: bool,
     lists: ListOptions,
     jobs: int | None,
@@ -246,7 +316,7 @@ def fingerprint(
         inputs = collect(paths, fingerprints=False, reading=reading)
     roles = BOTH if role == "both" else frozenset(known for known in BOTH if known == role)
     scales = (THOROUGH if thorough else STANDARD).scales
-    description = Description(folder, scales=scales, roles=roles, jobs=jobs, anonymous=anonymous)
+    description = Description(folder, scales=scales, roles=roles, jobs=jobs, anonymous=anonymous, layers=layers)
     with (
         final_report(description, description_text, as_json=as_json, quiet=quiet),
         progress(len(inputs), quiet) as tell,

@@ -55,6 +55,7 @@ __all__ = [
     "jsonl_option",
     "keys_option",
     "keys_place",
+    "layers_option",
     "licensee_option",
     "note",
     "one_format",
@@ -145,6 +146,18 @@ _SEARCH_OPTIONS = (
     ),
     click.option("--exclude", metavar="WHICH", multiple=True, help="Do not search these recordings; as --only."),
 )  # fmt: skip
+
+
+def layers_option(function: _Function) -> _Function:
+    """Give a command `--layers`, as a tuple of names."""
+    return click.option(
+        "--layers", "--layer", metavar="NAME,...", default="", callback=lambda _, __, words: _names(words),
+        help="recording,composition: describe melody and harmony too, by which new performances are found.",
+    )(function)  # fmt: skip
+
+
+def _names(words: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in words.split(",") if word.strip())
 
 
 def search_options(function: _Function) -> _Function:

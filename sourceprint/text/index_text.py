@@ -76,8 +76,9 @@ def info_text(facts: dict[str, Any]) -> str:
         rows.append(("excluded", f"{clock(seconds)} of {counted(n, 'recording')}"))
     for name, layer in facts["layers"].items():
         lists = "" if layer["lists"] is None else f", {layer['lists']} lists"
+        rows_are = "windows" if layer["kind"] == "kept" else "landmarks"
         rows.append(
-            (f"layer {name}", f"{layer['kind']}{lists}, {layer['landmarks']} landmarks of {layer['dimension']} values")
+            (f"layer {name}", f"{layer['kind']}{lists}, {layer['landmarks']} {rows_are} of {layer['dimension']} values")
         )
         rows.append(("  parameters", layer["digest"]))
     if not facts["hubs"]:
@@ -94,7 +95,7 @@ def grant_text(grant: dict[str, Any]) -> str:
 
 def addition_text(report: dict[str, Any]) -> str:
     """Return the report of `Addition.report` in a line or two."""
-    counts = [f"{report[kind]} {kind}" for kind in ("added", "replaced", "unchanged") if report[kind]]
+    counts = [f"{report[kind]} {kind}" for kind in ("added", "replaced", "filled", "unchanged") if report[kind]]
     if report["failed"]:
         counts.append(f"{len(report['failed'])} failed")
     text = ", ".join(counts) or "nothing added"
@@ -102,7 +103,7 @@ def addition_text(report: dict[str, Any]) -> str:
         speed = report["audio_seconds"] / report["seconds"]
         hours = report["audio_seconds"] / 3600
         text += f"; {hours:.2f} h of audio in {report['seconds']:.1f} s, {speed:.0f} times real time"
-    n_done = report["added"] + report["replaced"]
+    n_done = report["added"] + report["replaced"] + report["filled"]
     if report["committed"] < n_done:
         text += f"; only {report['committed']} of {n_done} are in the index"
     index = report["index"]

@@ -19,6 +19,7 @@ from index.folder.hub_scores import LEAST_BOUND, LEAST_RECORDINGS, find_hubs, hu
 from index.folder.index import Index, LayerLandmarks, Recording
 from index.folder.repair import repair_index
 from index.folder.verification import verify_index
+from index.folder.windows import COMPOSITION, composition_spec
 from index.folder.writer import Writer
 from index.search.match import STANDARD, match_track
 from index.search.significance import ChanceModel
@@ -74,6 +75,19 @@ def test_who_is_near_everything_is_a_hub_and_nobody_else(tmp_path: Path, exact_l
     assert hub.sample == 10 + 64 * N_SONGS
     factors = {r.id: snapshot.hub_factor(i) for i, r in enumerate(snapshot.recordings)}
     assert factors == {name: hub.score if name == "middle" else 1.0 for name in factors}
+
+
+def test_a_hub_stays_one_where_it_gets_another_layer(tmp_path: Path) -> None:
+    index = with_a_hub(tmp_path / "index")
+    before = dict(index.snapshot().hubs)
+    with index.writer(exact_limit=NEVER) as writer:
+        writer.add_layer(COMPOSITION, composition_spec())
+        writer.fill("middle", {"recording": leaning(10, 500, spread=0.2)})
+    assert dict(index.snapshot().hubs) == before != {}
+    with index.writer(exact_limit=NEVER) as writer:
+        writer.fill("middle", {"recording": leaning(10, 500, spread=0.2)})
+        writer.remove("middle")
+    assert dict(index.snapshot().hubs) == {}
 
 
 def test_scores_of_recordings_like_all_others_are_near_one(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from fingerprint.composition import CompositionParams, CompositionWindows
-from fingerprint.errors import IndexDamagedError, IndexFormatError, ParameterError
+from fingerprint.errors import IndexDamagedError, IndexFormatError, ParameterError, UnknownRecordingError
 from index.composition import RecordedWork, search_works
 from index.folder.index import Index, Recording
 from index.folder.repair import repair_index
@@ -125,6 +125,49 @@ def test_an_index_gets_the_layer_later_and_recordings_may_lack_it(tmp_path: Path
     layer = CompositionLayer(Index.open(index.path).snapshot())
     lacking = next(n for n, one in enumerate(Index.open(index.path).snapshot().recordings) if one.id == "r0")
     assert layer.recording(lacking).windows.vectors.shape == (0, 64)
+
+
+@pytest.mark.parametrize("exact_limit", [10**9, 100])
+def test_a_recording_is_filled_and_all_that_it_has_stays(tmp_path: Path, exact_limit: int) -> None:
+    index = made(tmp_path / "index", both=False, exact_limit=exact_limit)
+    query = landmarks(60, 2).vectors
+    with index.writer(exact_limit=exact_limit) as writer:
+        writer.amend(dataclasses.replace(writer.recording("r2"), title="Two", tags=("sync",)))
+        writer.commit()
+        before = writer.snapshot
+        writer.add_layer(COMPOSITION, composition_spec())
+        for seed in (3, 2, 1, 0):
+            writer.fill(f"r{seed}", given(seed))
+        with pytest.raises(UnknownRecordingError, match="'r2'"):  # once more before the commit
+            writer.fill("r2", given(2))
+    check(index, {f"r{seed}": seed for seed in range(4)})
+    after = Index.open(index.path).snapshot()
+    assert sorted(after.recordings, key=str) == sorted(before.recordings, key=str)
+    (rows, likeness), (rows_now, likeness_now) = (one.layer(RECORDING).search(query, 5) for one in (before, after))
+    assert np.array_equal(likeness, likeness_now)
+    ids = [one.id for one in before.recordings], [one.id for one in after.recordings]
+    found = [ids[0][k] for k in before.layer(RECORDING).recording_of(rows.ravel())]
+    assert found == [ids[1][k] for k in after.layer(RECORDING).recording_of(rows_now.ravel())]
+    for seed in range(4):
+        kept, now = (one.layer(RECORDING).columns_of(one.ordinal(f"r{seed}")) for one in (before, after))
+        assert all(np.array_equal(kept[name], now[name]) for name in kept)
+
+
+def test_other_audio_fills_nothing(tmp_path: Path) -> None:
+    index = made(tmp_path / "index", both=False)
+    with index.writer() as writer:
+        writer.add_layer(COMPOSITION, composition_spec())
+        with pytest.raises(
+            ParameterError, match="'r1': its recording layer is not what this audio gives now; replace it"
+        ):
+            writer.fill("r1", given(2))
+        with pytest.raises(ParameterError, match="'r1': its recording layer is not"):
+            writer.fill("r1", {COMPOSITION: given(1)[COMPOSITION]})
+        with pytest.raises(UnknownRecordingError, match="'r9'"):
+            writer.fill("r9", given(9))
+        assert writer.n_pending == 0
+    check(index, {})
+    assert len(Index.open(index.path).snapshot().recordings) == 4
 
 
 @pytest.mark.parametrize("column", COLUMNS)

@@ -285,6 +285,7 @@ def test_add_in_json(tmp_path: Path) -> None:
     assert report == {
         "added": 1,
         "replaced": 0,
+        "filled": 0,
         "unchanged": 0,
         "committed": 1,
         "failed": [{"name": f"{tmp_path}/gone.wav", "reason": "no such file; check the spelling and the folder"}],
@@ -924,7 +925,8 @@ def test_times_sizes_and_odds() -> None:
 
 
 def test_a_run_that_could_not_keep_all_says_so() -> None:
-    report = {"added": 3, "replaced": 0, "unchanged": 1, "committed": 2, "failed": [{}], "audio_seconds": 0.0}
+    counts = {"added": 3, "replaced": 0, "filled": 0, "unchanged": 1, "committed": 2}
+    report = {**counts, "failed": [{}], "audio_seconds": 0.0}
     text = addition_text({**report, "seconds": 1.0, "index": None})
     assert text == "3 added, 1 unchanged, 1 failed; only 2 of 3 are in the index"
 
