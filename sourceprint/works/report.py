@@ -78,8 +78,9 @@ def work_block(scan: WorkScan, *, width: int) -> str:
         of_stream = f", audio stream {one.stream}" if one.stream else ""
         near = one.match.chance.n_near
         shared = f"; {counted(near, 'other work')} half as good or better" if near else ""
+        others = f"; the same work: {', '.join(map(printable, one.same_work))}" if one.same_work else ""
         label = recording_label(one.recording, width=width - 40)
-        lines.append(f"  {label}: {one.match.state}, by chance {odds(one.match.chance.p)}{shared}{of_stream}")
+        lines.append(f"  {label}: {one.match.state}, by chance {odds(one.match.chance.p)}{shared}{others}{of_stream}")
         lines += [f"    {rows.pop(0)}" for _ in one.match.passages]
     return "\n".join([*lines, *notes])
 
@@ -96,6 +97,7 @@ def _match(one: FoundWork) -> dict[str, Any]:
         "p_false": four_digits(match.chance.p),
         "works_near": match.chance.n_near,
         "score": round(match.score, 2),
+        "same_work": list(one.same_work),
         **({"stream": one.stream} if one.stream else {}),
         "passages": [_passage(passage) for passage in match.passages],
     }

@@ -1,20 +1,20 @@
 """Tracks against the composition layer of an index: which works a track plays, whoever performs them.
 
 `WorkSearch.run` takes items (`sourceprint.inputs`) and yields one `WorkScan` per item, in order, all of one commit of
-the index. Every audio stream of a track is searched on its own. Each recording counts as a work of its own: the index
-does not know which of them perform the same one.
+the index. Every audio stream of a track is searched on its own. Recordings of one title by the same first artist, and
+those made of the same file, count as one work (`work_of`): they are no rivals of each other, and the best of them is
+named. Whom a work belongs to is told by the rights on file, not by this.
 """
 
 import functools
+import re
 import time
+import unicodedata
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
-
-import numpy as np
-from numpy.typing import NDArray
 
 from fingerprint.audio.stream import open_audio
 from fingerprint.composition import TRACK_SCALES, CompositionListener, CompositionParams
@@ -42,7 +42,9 @@ from sourceprint.file_limits import most_seconds
 from sourceprint.items import Item
 from sourceprint.workers import in_order, jobs_for
 
-__all__ = ["FoundWork", "WorkScan", "WorkSearch", "WorksSearched"]
+__all__ = ["FoundWork", "WorkScan", "WorkSearch", "WorksSearched", "work_of"]
+
+_ADDITION = re.compile(r"\s*(\([^()]*\)|\[[^\[\]]*\]|\s-\s.*)")
 
 
 class FoundWork(NamedTuple):
@@ -56,11 +58,14 @@ class FoundWork(NamedTuple):
         How it fits.
     stream : int
         Number of the audio stream of the track; 0 where it has one.
+    same_work : tuple of str
+        Ids of the other recordings that count as the same work, sorted.
     """
 
     recording: Recording
     match: WorkMatch
     stream: int
+    same_work: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +129,7 @@ class _Catalogue(NamedTuple):
 
     snapshot: Snapshot
     layer: CompositionLayer
-    ordinals: NDArray[np.int64]
+    work_ids: dict[int, str]  # by ordinal
 
     @classmethod
     def of(cls, snapshot: Snapshot, which: Filter | None) -> "_Catalogue":
@@ -135,14 +140,20 @@ class _Catalogue(NamedTuple):
             )
         layer = CompositionLayer(snapshot)
         allowed = None if which is None else which.allowed(snapshot)
-        described = layer.described
-        return cls(snapshot, layer, described if allowed is None else described[allowed[described]])
+        described = layer.described if allowed is None else layer.described[allowed[layer.described]]
+        return cls(snapshot, layer, {n: work_of(snapshot.recordings[n]) for n in described.tolist()})
 
     def works(self) -> Iterator[RecordedWork]:
         """Yield the recordings to search; errors as `CompositionLayer.recording`."""
-        for ordinal in self.ordinals.tolist():
+        for ordinal, work_id in self.work_ids.items():
             stored = self.layer.recording(ordinal)
-            yield RecordedWork(stored.recording_id, stored.windows)
+            yield RecordedWork(stored.recording_id, stored.windows, work_id)
+
+    def found(self, match: WorkMatch, stream: int) -> FoundWork:
+        """Return a match with its recording, and the others of its work."""
+        recording = self.snapshot.by_id(match.recording_id)
+        same = [self.snapshot.recordings[n].id for n, work_id in self.work_ids.items() if work_id == match.work_id]
+        return FoundWork(recording, match, stream, tuple(sorted(set(same) - {recording.id})))
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +221,7 @@ class WorkSearch:
             self._catalogue.snapshot.digest,
             CompositionParams().digest,
             len(self._catalogue.snapshot.recordings),
-            self._catalogue.ordinals.size,
+            len(self._catalogue.work_ids),
             () if which is None else which.only.words,
             () if which is None else which.exclude.words,
         )
@@ -237,6 +248,29 @@ class WorkSearch:
             tasks = ((item, _Task(item.path, self._index.path, token, self._which)) for item in items)
             with closing(in_order(_work, tasks, jobs=n_jobs, failed=_task_failed, limit=_limit)) as scans:
                 yield from (_named(scan, item) for item, scan in scans if scan is not None)
+
+
+def work_of(recording: Recording) -> str:
+    """Return a name that recordings of one work share, as far as titles and files tell.
+
+    Additions to a title in brackets or behind a dash, such as (Live) and - 2011 Remaster, are left out.
+
+    Examples
+    --------
+    >>> one = Recording("a", "Low Tide (Live at Pier 4)", ("Mara Quist",), sha256="1" * 64)
+    >>> other = Recording("b", "low tide - Remaster", ("MARA QUIST", "Jon Vale"), sha256="2" * 64)
+    >>> work_of(one) == work_of(other)
+    True
+    >>> work_of(Recording("c", "Low Tide", sha256="3" * 64)) == work_of(one)
+    False
+    """
+    title, artist = (_plain(text) for text in (_ADDITION.sub("", recording.title), "".join(recording.artists[:1])))
+    return f"{title} by {artist}" if title and artist else recording.sha256 or f"recording {recording.id}"
+
+
+def _plain(text: str) -> str:
+    letters = unicodedata.normalize("NFKD", text).casefold()
+    return "".join(letter for letter in letters if letter.isalnum())
 
 
 def _limit(task: _Task) -> float:
@@ -309,7 +343,7 @@ def _with_stream(scan: WorkScan, number: int, catalogue: _Catalogue) -> WorkScan
         raise NotEnoughMusicError(f"{printable(scan.path)}: holds no pitches that could be a melody or harmony")
     described = time.perf_counter()
     matches = search_works(track, catalogue.works())
-    found = tuple(FoundWork(catalogue.snapshot.by_id(one.recording_id), one, number) for one in matches)
+    found = tuple(catalogue.found(one, number) for one in matches)
     of_stream = f"stream {number} of {scan.streams}: " if number else ""
     return replace(
         scan,

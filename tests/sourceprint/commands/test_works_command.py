@@ -97,6 +97,24 @@ def test_workers_filters_and_names_change_nothing_else(both: Path, cover: Path, 
 
 
 @pytest.mark.slow
+def test_takes_of_one_title_are_no_rivals_and_are_named(both: Path, cover: Path, tmp_path: Path) -> None:
+    takes, index = tmp_path / "takes", tmp_path / "index"
+    shutil.copytree(both, index)
+    takes.mkdir()
+    for n in range(3):
+        play(takes / f"take{n}.wav", 4, 200 + n, Change())
+    run("add", takes, "--jobs", "1", index=index)
+    apart = works(index, cover)["matches"]
+    assert "claim" not in {match["state"] for match in apart}
+    for name in ("song4", "take0", "take1", "take2"):
+        said = run("amend", name, "--title", f"Four ({name})", "--artist", "Ada", index=index)
+        assert said.exit_code == 0
+    (match,) = works(index, cover)["matches"]
+    assert match["state"] == "claim"
+    assert sorted([match["recording_id"], *match["same_work"]]) == ["song4", "take0", "take1", "take2"]
+
+
+@pytest.mark.slow
 def test_an_index_is_filled_from_audio_and_its_recording_layer_stays(
     both: Path, songs: Path, cover: Path, tmp_path: Path
 ) -> None:
