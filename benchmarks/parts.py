@@ -17,6 +17,7 @@ PARTS: Final = (
     "copies",
     "calibration",
     "systems",
+    "composition",
     "speed",
     "durability",
     "service_kills",
