@@ -32,6 +32,7 @@ LIST_FILES = ("list_numbers.npy", "list_sizes.npy", "list_rows.npy", "list_codes
 NPROBE = 8  # lists visited per query, by default
 _SPARE = 2  # neighbours asked for beyond those wanted: a tie that ends among them is broken without another search
 _QUERY_BATCH = 4096
+_QUERIES_PER_LIST = 16  # scored in one pass over a list: a sixth faster than the 11 of FAISS; wrong values from 24 on
 _GATHER = 1 << 19
 
 Column = tuple[tuple[int, ...], type[np.generic], Iterator[NDArray[Any]]]
@@ -219,6 +220,7 @@ class SegmentCodes:
         )
         made.pq = quantiser.product
         made.is_trained = True
+        made.qbs2 = _QUERIES_PER_LIST
         made.replace_invlists(lists, False)
         made.ntotal = self.n_rows
         weakref.finalize(made, _forget, lists)
