@@ -9,12 +9,12 @@ Changes of an organisation's rights, uses and statements are entries of the hash
 with its sequence, kind and hash: so changes by the command line are in the log too.
 """
 
-import logging
-import threading
+import math
+import time
+from threading import Event
 
 from sqlalchemy import func, select, text, update
 
-from fingerprint.errors import SourceprintError
 from sourceprint.royalties.rights.database import Database
 from sourceprint.royalties.rights.schema import chain_entry
 from sourceprint.service.data_folder import DataFolder
@@ -27,10 +27,8 @@ from sourceprint.transparency.log import Log
 
 __all__ = ["ORIGIN", "LogFeed", "LogFeeder"]
 
-_LOG = logging.getLogger("sourceprint.service")
 _AT_ONCE = 1_000
 _CHAIN_AT_ONCE = 500
-_IDLE_SECONDS = 1.0
 _CHAIN_SECONDS = 5.0  # how often the organisations' own databases are looked at
 _NUMBERING_LOCK = 0x53504C46  # any number that other programs are unlikely to lock on the same server
 
@@ -154,7 +152,7 @@ class LogFeed:
 
 
 class LogFeeder:
-    """A thread that feeds the log until it is stopped.
+    """Feeds the log in rounds; every few seconds from the organisations' own databases too.
 
     Parameters
     ----------
@@ -163,27 +161,12 @@ class LogFeeder:
 
     def __init__(self, feed: LogFeed) -> None:
         self._feed = feed
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="log feeder", daemon=True)
+        self._chains_at = -math.inf
 
-    def start(self) -> None:
-        """Begin."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End, with everything in the log that waited."""
-        self._stopping.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        since_chains = _CHAIN_SECONDS
-        while True:
-            last_round = self._stopping.is_set()
-            try:
-                self._feed.feed(chains=last_round or since_chains >= _CHAIN_SECONDS)
-                since_chains = 0.0 if since_chains >= _CHAIN_SECONDS else since_chains + _IDLE_SECONDS
-            except SourceprintError as error:  # entries stay in the outbox
-                _LOG.error("the log was not fed: %s", error)
-            if last_round:
-                return
-            self._stopping.wait(_IDLE_SECONDS)
+    def look(self, stopping: Event) -> None:
+        """Append what waits; all of it when the server stops. Errors as `LogFeed.feed`."""
+        now = time.monotonic()
+        chains = stopping.is_set() or now - self._chains_at >= _CHAIN_SECONDS
+        self._feed.feed(chains=chains)
+        if chains:
+            self._chains_at = now

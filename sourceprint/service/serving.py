@@ -1,21 +1,24 @@
 """A running server: uvicorn on one address, and the workers beside it."""
 
+import functools
 import logging
 import signal
 import socket
 import threading
 from collections.abc import Callable
+from threading import Event
 
 import uvicorn
 
 from fingerprint.errors import ParameterError
 from sourceprint.service.application import create_app
+from sourceprint.service.background import Background
 from sourceprint.service.console.queue.kept import QueueKeeper
 from sourceprint.service.desk.chores import do_chores
-from sourceprint.service.hooks.delivery import Courier
+from sourceprint.service.hooks.delivery import send_due
 from sourceprint.service.json_logs import log_as_json
 from sourceprint.service.line.crew import Crew
-from sourceprint.service.line.retention import Housekeeper
+from sourceprint.service.line.retention import drop_leftovers, erase_old_results
 from sourceprint.service.line.watcher import Watcher
 from sourceprint.service.log_feed import LogFeed, LogFeeder
 from sourceprint.service.server import Server
@@ -50,19 +53,7 @@ def serve(
     """
     log_as_json()
     crew = Crew(server.settings, workers) if workers else None
-    feeder = LogFeeder(LogFeed(server.database, server.folder))
-    courier = Courier(server.database, allow_private=server.settings.webhook_private)
-    watcher = Watcher(server.database, server.settings.readable)
-    keeper = Housekeeper(
-        server.database,
-        server.folder.uploads,
-        days=server.settings.result_days,
-        keep_audio=server.settings.keep_audio,
-        chore=lambda: do_chores(
-            server.database, server.folder, days=server.settings.dispute_days, state=server.settings.lapsed_dispute
-        ),
-    )
-    queues = QueueKeeper(server)
+    background = _background(server)
     config = uvicorn.Config(
         create_app(server), log_config=None, server_header=False, timeout_keep_alive=15,
         h11_max_incomplete_event_size=64_000, timeout_graceful_shutdown=30,
@@ -70,7 +61,7 @@ def serve(
     with _listener(host, port) as listener:
         if crew is not None:
             crew.start()
-        for one in (courier, feeder, keeper, queues, watcher):
+        for one in background:
             one.start()
         for number in (signal.SIGTERM, signal.SIGINT):  # uvicorn stops, then raises the signal again: not to die of it
             signal.signal(number, lambda *_: None)
@@ -85,9 +76,34 @@ def serve(
         finally:
             if crew is not None:
                 crew.stop()
-            for one in (watcher, courier, queues, keeper, feeder):  # the log last: the others add to it
+            for one in reversed(background):
                 one.stop()
             server.database.close()
+
+
+def _background(server: Server) -> list[Background]:
+    """Return what is done beside the requests; the log first, to be stopped last: the others add to it."""
+    database, folder, settings = server.database, server.folder, server.settings
+    days, keep_audio = settings.result_days, settings.keep_audio
+    chores: dict[str, Callable[[Event], object]] = {
+        "retention": lambda _: erase_old_results(database, folder.uploads, days=days),
+        "leftovers": lambda _: drop_leftovers(database, folder.uploads, keep_audio=keep_audio),
+        "deadlines": lambda _: do_chores(database, folder, days=settings.dispute_days, state=settings.lapsed_dispute),
+    }
+    send = functools.partial(send_due, database, allow_private=settings.webhook_private)
+    return [
+        Background(
+            "log feeder", LogFeeder(LogFeed(database, folder)).look,
+            every_seconds=1.0, trouble="the log was not fed", at_last=True,
+        ),
+        Background("courier", lambda _: send() > 0, every_seconds=1.0, trouble="deliveries wait"),
+        Background("watcher", Watcher(database, settings.readable).look, every_seconds=2.0, trouble="watches wait"),
+        Background("queue keeper", QueueKeeper(server).look, every_seconds=2.0, trouble="a review queue waits"),
+        *(
+            Background(name, do, every_seconds=3_600.0, trouble=f"{name}: a chore waits")
+            for name, do in chores.items()
+        ),
+    ]  # fmt: skip
 
 
 def _listener(host: str, port: int) -> socket.socket:

@@ -11,21 +11,20 @@ import base64
 import hashlib
 import hmac
 import logging
-import threading
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import httpx
 from sqlalchemy import select, update
 
-from fingerprint.errors import ParameterError, SourceprintError, printable
+from fingerprint.errors import ParameterError, printable
 from sourceprint.outputs import program_version
 from sourceprint.service.hooks.targets import resolve
 from sourceprint.service.store.clock import time_text
 from sourceprint.service.store.database import ServiceDatabase
 from sourceprint.service.store.schema import delivery, webhook
 
-__all__ = ["PAUSES_SECONDS", "Courier", "send_due", "signature"]
+__all__ = ["PAUSES_SECONDS", "send_due", "signature"]
 
 PAUSES_SECONDS = (5, 30, 120, 900, 3_600, 10_800, 21_600, 43_200, 86_400)
 """After each attempt that failed."""
@@ -77,42 +76,6 @@ def send_due(database: ServiceDatabase, *, allow_private: bool) -> int:
         status, error = _post(one, database.clock(), allow_private=allow_private)
         _write(database, one, status, error)
     return len(due)
-
-
-class Courier:
-    """A thread that sends deliveries until it is stopped.
-
-    Parameters
-    ----------
-    database : ServiceDatabase
-    allow_private : bool
-        Whether private and loopback addresses may be called.
-    """
-
-    def __init__(self, database: ServiceDatabase, *, allow_private: bool) -> None:
-        self._database = database
-        self._allow_private = allow_private
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="courier", daemon=True)
-
-    def start(self) -> None:
-        """Begin."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End after the call in hand."""
-        self._stopping.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                tried = send_due(self._database, allow_private=self._allow_private)
-            except SourceprintError as error:  # the database is away: deliveries wait
-                _LOG.warning("deliveries wait: %s", error)
-                tried = 0
-            if not tried:
-                self._stopping.wait(_IDLE_SECONDS)
 
 
 def _take(database: ServiceDatabase) -> list[_Due]:

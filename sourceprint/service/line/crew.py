@@ -9,12 +9,14 @@ import logging
 import multiprocessing
 import os
 import socket
-import threading
+import time
 import uuid
 from contextlib import suppress
+from threading import Event
 from typing import Any
 
 from fingerprint.errors import SourceprintError
+from sourceprint.service.background import Background
 from sourceprint.service.data_folder import DataFolder
 from sourceprint.service.line.jobs import give_back, heartbeat
 from sourceprint.service.line.worker import run_worker
@@ -45,8 +47,10 @@ class Crew:
         self._database = ServiceDatabase.open(DataFolder.open(settings).database_place)
         self._context = multiprocessing.get_context("spawn")
         self._workers: dict[str, Any] = {}
-        self._stopping = threading.Event()
-        self._minder = threading.Thread(target=self._mind, name="crew", daemon=True)
+        self._beaten_at = time.monotonic()
+        self._minder = Background(
+            "crew", self._mind, every_seconds=_LOOK_SECONDS, trouble="the workers' leases were not renewed"
+        )
 
     def start(self) -> None:
         """Start the workers, and the thread that minds them."""
@@ -56,7 +60,7 @@ class Crew:
 
     def stop(self, *, patience_seconds: float = _STOP_SECONDS) -> None:
         """Ask the workers to stop, wait for the jobs in hand, and put back the unfinished ones."""
-        self._stopping.set()
+        self._minder.stop()  # first: it would replace them
         for process in self._workers.values():
             process.terminate()
         for owner, process in self._workers.items():
@@ -66,8 +70,6 @@ class Crew:
                 process.join()
             with suppress(SourceprintError):
                 give_back(self._database, owner, lost=False)
-        if self._minder.is_alive():
-            self._minder.join()
 
     @property
     def alive(self) -> int:
@@ -82,24 +84,19 @@ class Crew:
         process.start()
         self._workers[owner] = process
 
-    def _mind(self) -> None:
-        since_beat = 0.0
-        while not self._stopping.wait(_LOOK_SECONDS):
-            since_beat += _LOOK_SECONDS
-            try:
-                for owner in [owner for owner, process in self._workers.items() if not process.is_alive()]:
-                    self._replace(owner)
-                if since_beat >= self._settings.lease_seconds / 4:
-                    for owner in self._workers:
-                        heartbeat(self._database, owner, lease_seconds=self._settings.lease_seconds)
-                    since_beat = 0.0
-            except SourceprintError as error:  # the database is away: leases run out, and the work goes on after it
-                _LOG.warning("the workers' leases were not renewed: %s", error)
+    def _mind(self, stopping: Event) -> None:
+        """Replace workers that have ended, and renew the leases; where the database is away, they run out meanwhile."""
+        for owner in [owner for owner, process in self._workers.items() if not process.is_alive()]:
+            self._replace(owner, stopping)
+        if time.monotonic() - self._beaten_at >= self._settings.lease_seconds / 4:
+            for owner in self._workers:
+                heartbeat(self._database, owner, lease_seconds=self._settings.lease_seconds)
+            self._beaten_at = time.monotonic()
 
-    def _replace(self, owner: str) -> None:
+    def _replace(self, owner: str, stopping: Event) -> None:
         process = self._workers[owner]
         lost = give_back(self._database, owner, lost=True)
         _LOG.warning("worker %s ended with code %s; %d jobs were put back", owner, process.exitcode, lost)
         del self._workers[owner]
-        self._stopping.wait(min(_SHORT_LIFE_SECONDS, 0.2))
+        stopping.wait(min(_SHORT_LIFE_SECONDS, 0.2))
         self._hire()

@@ -4,17 +4,13 @@ An upload is deleted with the outcome of its job. A leftover, as after a crash b
 that ended before its job was made, is found here.
 """
 
-import logging
 import shutil
-import threading
 import time
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
 from sqlalchemy import select, update
 
-from fingerprint.errors import SourceprintError
 from sourceprint.service.line.evidence import drop_evidence
 from sourceprint.service.line.jobs import DONE, FAILED, QUEUED, RUNNING
 from sourceprint.service.store.clock import time_text
@@ -22,10 +18,8 @@ from sourceprint.service.store.database import ServiceDatabase
 from sourceprint.service.store.outbox import note_event
 from sourceprint.service.store.schema import job
 
-__all__ = ["Housekeeper", "drop_leftovers", "erase_old_results"]
+__all__ = ["drop_leftovers", "erase_old_results"]
 
-_LOG = logging.getLogger("sourceprint.service")
-_EVERY_SECONDS = 3_600.0
 _LEFTOVER_SECONDS = 7_200.0  # longer than an upload may take
 _AT_ONCE = 500
 
@@ -80,55 +74,3 @@ def drop_leftovers(database: ServiceDatabase, uploads: Path, *, keep_audio: bool
             path.unlink(missing_ok=True)
         dropped += 1
     return dropped
-
-
-class Housekeeper:
-    """A thread that does both, and more chores, every hour, until it is stopped.
-
-    Parameters
-    ----------
-    database : ServiceDatabase
-    uploads : Path
-    days : int
-        As for `erase_old_results`.
-    keep_audio : bool
-        As for `drop_leftovers`.
-    chore : callable, optional
-        Called as often; an error of ours waits for the next time.
-    """
-
-    def __init__(
-        self,
-        database: ServiceDatabase,
-        uploads: Path,
-        *,
-        days: int,
-        keep_audio: bool,
-        chore: Callable[[], object] | None = None,
-    ) -> None:
-        self._chores: list[Callable[[], object]] = [
-            lambda: erase_old_results(database, uploads, days=days),
-            lambda: drop_leftovers(database, uploads, keep_audio=keep_audio),
-            *([] if chore is None else [chore]),
-        ]
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="housekeeper", daemon=True)
-
-    def start(self) -> None:
-        """Begin."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End."""
-        self._stopping.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        while True:
-            for chore in self._chores:
-                try:
-                    chore()
-                except (SourceprintError, OSError) as error:
-                    _LOG.warning("a chore waits: %s", error)
-            if self._stopping.wait(_EVERY_SECONDS):
-                return

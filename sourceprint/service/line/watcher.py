@@ -1,4 +1,4 @@
-"""The watcher of a server: a thread that looks into watched folders, as `scan --watch` does, and submits what is ready.
+"""The watcher of a server: it looks into watched folders, as `scan --watch` does, and submits what is ready.
 
 Of several servers one looks into each folder: it holds the lease of the watch. After a restart all files of a folder
 are looked at again; those on file with the same size and time of change are not even read.
@@ -7,11 +7,11 @@ are looked at again; those on file with the same size and time of change are not
 import logging
 import os
 import socket
-import threading
 import time
 import uuid
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from threading import Event
 
 from fingerprint.errors import AudioError, SourceprintError
 from fingerprint.extract import audio_digest
@@ -28,7 +28,7 @@ _NOTE_SECONDS = 30  # between two looks that are written down
 
 
 class Watcher:
-    """Looks into watched folders; `start` a thread that does, or call `look`.
+    """Looks into watched folders.
 
     Parameters
     ----------
@@ -48,27 +48,20 @@ class Watcher:
         self._owner = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:12]}"
         self._looks: dict[str, tuple[FolderLook, SettledFiles]] = {}
         self._noted: dict[str, float] = {}
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="watcher", daemon=True)
 
-    def start(self) -> None:
-        """Begin."""
-        self._thread.start()
+    def look(self, stopping: Event | None = None) -> int:
+        """Look into every folder that no other process looks after; return how many scans were submitted.
 
-    def stop(self) -> None:
-        """End after the file in hand."""
-        self._stopping.set()
-        self._thread.join()
-
-    def look(self) -> int:
-        """Look into every folder that no other process looks after; return how many scans were submitted."""
+        It ends after the file in hand where `stopping` is set.
+        """
+        stopping = stopping or Event()
         held = hold_watches(self._database, self._owner, lease_seconds=_LEASE_SECONDS)
         self._looks = {one.id: self._looks[one.id] for one in held if one.id in self._looks}
         n = 0
         for one in held:
             error = ""
             try:
-                n += self._look_into(one)
+                n += self._look_into(one, stopping)
             except (SourceprintError, OSError) as fault:
                 error = str(fault)
                 self._looks.pop(one.id, None)  # what is ready is told once: look at all of it again
@@ -78,7 +71,7 @@ class Watcher:
                 note_look(self._database, one, error)
         return n
 
-    def _look_into(self, held: Watch) -> int:
+    def _look_into(self, held: Watch, stopping: Event) -> int:
         folder = Path(held.folder)
         if not self._may_read(folder) or not folder.is_dir():
             raise FileNotFoundError(f"{folder} is not there, or is in no folder that this server may read")
@@ -95,7 +88,7 @@ class Watcher:
                     self._database, held, self._owner, refusal.path, signature=_signature(refusal.path),
                     reason=refusal.reason,
                 )  # fmt: skip
-        return sum(self._take(held, item.path, settled) for item in batch.items if not self._stopping.is_set())
+        return sum(self._take(held, item.path, settled) for item in batch.items if not stopping.is_set())
 
     def _take(self, held: Watch, path: Path, settled: SettledFiles) -> bool:
         """Submit a file, if it is new; return whether it was."""
@@ -120,13 +113,6 @@ class Watcher:
     def _may_read(self, path: Path) -> bool:
         real = os.path.realpath(path)  # `Path.resolve` raises where links lead in a circle
         return any(Path(real).is_relative_to(os.path.realpath(root)) for root in self._readable)
-
-    def _run(self) -> None:
-        while not self._stopping.wait(_EVERY_SECONDS):
-            try:
-                self.look()
-            except SourceprintError as error:  # the database is away
-                _LOG.warning("watches wait: %s", error)
 
 
 def _signature(path: Path) -> str:

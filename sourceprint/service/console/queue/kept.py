@@ -5,11 +5,9 @@ it is signed in, it is kept up to date in the background: nobody waits for a que
 new rights.
 """
 
-import logging
 from collections import OrderedDict
-from threading import Event, Lock, Thread
+from threading import Event, Lock
 
-from fingerprint.errors import SourceprintError
 from sourceprint.royalties.review.waiting import WaitingQueue, read_queue
 from sourceprint.royalties.rights.database import Database
 from sourceprint.service.console.queue.decision import READERS
@@ -18,8 +16,6 @@ from sourceprint.service.server import Server
 
 __all__ = ["QueueKeeper", "waiting_in"]
 
-_LOG = logging.getLogger("sourceprint.service")
-_EVERY_SECONDS = 2.0
 _MOST_KEPT = 16  # organisations; a queue of 10 000 uses takes about 20 MB
 
 
@@ -48,7 +44,7 @@ def waiting_in(rights: Database) -> WaitingQueue:
 
 
 class QueueKeeper:
-    """Keeps the queues up to date that somebody may look at, in a thread of its own.
+    """Keeps the queues up to date that somebody may look at.
 
     Parameters
     ----------
@@ -57,33 +53,14 @@ class QueueKeeper:
 
     def __init__(self, server: Server) -> None:
         self._server = server
-        self._stopping = Event()
-        self._thread = Thread(target=self._run, name="queue keeper", daemon=True)
 
-    def start(self) -> None:
-        """Begin."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End after the queue in hand."""
-        self._stopping.set()
-        self._thread.join()
-
-    def look(self) -> None:
+    def look(self, stopping: Event | None = None) -> None:
         """Bring the queues up to date of organisations in which somebody who may read them is signed in."""
         database = self._server.database
         with database.reading() as connection:
             signed_in = roles_signed_in(connection, now=database.clock())
         for organisation, roles in list(signed_in.items())[:_MOST_KEPT]:
             folder = self._server.folder.organisation(organisation)
-            if not self._stopping.is_set() and not roles.isdisjoint(READERS) and folder.has_rights():
+            is_stopped = stopping is not None and stopping.is_set()
+            if not is_stopped and not roles.isdisjoint(READERS) and folder.has_rights():
                 waiting_in(folder.rights())
-
-    def _run(self) -> None:
-        while True:
-            try:
-                self.look()
-            except (SourceprintError, OSError) as error:
-                _LOG.warning("a review queue waits: %s", error)
-            if self._stopping.wait(_EVERY_SECONDS):
-                return
