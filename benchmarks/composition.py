@@ -18,6 +18,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
@@ -39,9 +40,11 @@ from index.composition.search import FollowedWork, decide_works, follow_works
 __all__ = ["PART", "Query", "excerpt", "main", "measure", "queries_of", "searched"]
 
 Samples = NDArray[np.float32]
+_Score = tuple[str, float]  # a work, and what one of its recordings scores
 
 SONGS, LOOP_QUERIES, QUICK_SONGS, QUICK_LOOPS = 100, 80, 12, 8
 SONG_SECONDS, QUERY_SECONDS, PIECE_SECONDS, VERSION_SECONDS = 100.0, 40.0, 60.0, 75.0
+MORE_SONGS, QUICK_MORE = (400, 1_200), (8,)  # further recordings in the catalogue, in all
 FOLLOWING: Final = ("melody-cond", "cover")  # kinds of AI outputs that follow a melody
 RATE: Final = CompositionParams().sample_rate
 
@@ -57,7 +60,10 @@ instruments: they measure the way from audio to key, tempo and span, and say lit
 
 *By chance* are all searches without the own work: renditions, versions and outputs once that is taken out, loops of
 progressions that thousands of songs share, strangers to the catalogue and music of generative systems. The share
-observed must not be above the probability stated."""
+observed must not be above the probability stated.
+
+*Size*: the same queries against the same catalogue with further songs in it, each as long as the others. Every
+recording is compared, so nothing is lost to a shortlist; what is lost is lost to better rivals."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +117,58 @@ def measure(job: Job) -> Report:
         _searched, queries, jobs=job.jobs, what="queries for works", prepare=_prepare, given=(catalogue,)
     )
     report["queries"] = list(made)
+    known = [query for query in queries if query.work]
+    report["sizes"] = list(_sizes(job, catalogue, known, QUICK_MORE if job.quick else MORE_SONGS))
     return report
+
+
+def _sizes(
+    job: Job, catalogue: list[RecordedWork], queries: Sequence[Query], more: Sequence[int]
+) -> Iterator[dict[str, Any]]:
+    """Yield what queries with a work find as the catalogue grows."""
+    hours = sum(one.windows.duration_seconds for one in catalogue) / 3600.0
+    found = _all_followed(job, queries, catalogue, cohort=None)
+    n = len(catalogue)
+    yield {"recordings": n, "hours": hours, "queries": _standings(queries, found)}
+    for first, last in pairwise([0, *more]):
+        seeds = [(job.seed, 14, number) for number in range(first, last)]
+        songs = list(in_parallel(_distractor, seeds, jobs=job.jobs, what="further songs"))
+        further = _all_followed(job, queries, songs, cohort=[])
+        found = [[*one, *other] for one, other in zip(found, further, strict=True)]
+        hours += sum(one.windows.duration_seconds for one in songs) / 3600.0
+        n += len(songs)
+        yield {"recordings": n, "hours": hours, "queries": _standings(queries, found)}
+
+
+def _distractor(seed: tuple[int, int, int]) -> RecordedWork:
+    rng = np.random.default_rng(seed)
+    change = Change(semitones=float(rng.integers(-6, 7)), drums=bool(rng.random() < 0.5))
+    song = random_song(rng, seconds=80.0)
+    return RecordedWork(f"further {seed[-1]}", describe(excerpt(song, 0.0, SONG_SECONDS, change, rng)))
+
+
+def _all_followed(
+    job: Job, queries: Sequence[Query], catalogue: list[RecordedWork], *, cohort: list[CompositionWindows] | None
+) -> list[list[_Score]]:
+    """Return scores and works of the best recordings for each query, without the recording that it was taken from."""
+    made = in_parallel(
+        _followed, queries, jobs=job.jobs, what="queries for works", prepare=_prepare, given=(catalogue, cohort)
+    )
+    return list(made)
+
+
+def _standings(queries: Sequence[Query], found: Sequence[Sequence[_Score]]) -> list[dict[str, Any]]:
+    """Return for each query whether its own work is on top, and at which probability."""
+    out = []
+    for query, scores in zip(queries, found, strict=True):
+        own = max((score for work, score in scores if work == query.work), default=0.0)
+        best: dict[str, float] = {}
+        for work, score in scores:
+            if work != query.work:
+                best[work] = max(score, best.get(work, 0.0))
+        top = own > max(best.values(), default=0.0)
+        out.append({"kind": query.kind, "top": top, "p": chance_of(own, list(best.values())).p if top else 1.0})
+    return out
 
 
 def queries_of(
@@ -266,10 +323,18 @@ def _pieces(y: Samples) -> Iterator[Samples]:
 
 
 _catalogue: list[RecordedWork] = []
+_cohort: list[list[CompositionWindows] | None] = [None]
 
 
-def _prepare(catalogue: list[RecordedWork]) -> None:
+def _prepare(catalogue: list[RecordedWork], cohort: list[CompositionWindows] | None = None) -> None:
     _catalogue[:] = catalogue
+    _cohort[0] = cohort
+
+
+def _followed(query: Query) -> list[_Score]:
+    others = [one for one in _catalogue if one.recording_id != query.itself]
+    followed = follow_works(query.windows, others, cohort=_cohort[0])
+    return [(one.recording.work_id or one.recording.recording_id, one.score) for one in followed]
 
 
 def _searched(query: Query) -> dict[str, Any]:

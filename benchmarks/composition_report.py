@@ -16,6 +16,7 @@ from benchmarks.reliability import share_interval
 __all__ = ["STATED", "figures", "pictures", "tables"]
 
 UNKNOWN: Final = ("loops", "strangers", "generated")
+SIZED: Final = ("rendition", "version")
 STATED: Final = (0.1, 0.05, 0.02, 0.01, 0.003, 0.001)
 
 
@@ -37,6 +38,13 @@ def tables(report: Report) -> list[Table]:
             [_chance(kind, rows) for kind, rows in _by_chance(report)],
             "Share of searches whose best wrong work was stated at that probability or below; the last row has exact "
             "95 % intervals.",
+        ),
+        Table(
+            "Found as the catalogue grows",
+            ("catalogue", "hours", *(f"{kind}, {what}" for kind in SIZED for what in ("on top", "p <= .01"))),
+            [_sized(size) for size in report["sizes"]],
+            "All renditions together. Further recordings are songs of the same generator, the hardest rivals of "
+            "renditions.",
         ),
         Table("Spans, key and tempo of renditions on top", ("quantity", "median", "90 %"), _places(known)),
         Table("Cost", ("quantity", "value"), _costs(report)),
@@ -120,6 +128,15 @@ def _places(known: Sequence[dict[str, Any]]) -> list[list[str]]:
         ["transposition right", f"{right} of {len(places)}", ""],
         ["share of the query covered", f"{np.median([place['covered'] for place in places]):.2f}", ""],
     ]
+
+
+def _sized(size: dict[str, Any]) -> list[str]:
+    cells = [str(size["recordings"]), f"{size['hours']:.1f}"]
+    for kind in SIZED:
+        rows = [row for row in size["queries"] if row["kind"].startswith(kind)]
+        counts = [sum(row["top"] for row in rows), sum(row["p"] <= 0.01 for row in rows)]
+        cells += [_share(count, len(rows)) if rows else "" for count in counts]
+    return cells
 
 
 def _costs(report: Report) -> list[list[str]]:

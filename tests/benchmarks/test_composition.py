@@ -15,7 +15,7 @@ from benchmarks.composition import Query, excerpt, searched
 from benchmarks.composition_renditions import Change, arrange, magnitudes, sound
 from benchmarks.composition_songs import LOOPS, PARTS, loop_song, random_song
 from benchmarks.train_composition import Settings, cohort_bytes, model_bytes
-from fingerprint.composition import CompositionParams, describe, describe_track
+from fingerprint.composition import CompositionParams, CompositionWindows, describe, describe_track
 from fingerprint.composition.model import parse_model
 from index.composition import RecordedWork
 
@@ -122,6 +122,26 @@ def test_a_rendition_is_searched_with_and_without_its_work() -> None:
     assert (alone["top"], alone["p"], alone["state"]) == (False, 1.0, "silence")
 
 
+def test_a_catalogue_in_two_parts_gives_the_same_standings_as_in_one() -> None:
+    songs = [composition._distractor((0, 14, number)) for number in range(5)]
+    own = [one._replace(work_id=one.recording_id) for one in songs]
+    rng = np.random.default_rng((0, 14, 0))
+    _ = rng.integers(-6, 7), rng.random()  # as for the first of them
+    song = random_song(rng, seconds=80.0)
+    y = excerpt(song, 0.0, 40.0, Change(), np.random.default_rng(9))
+    query = Query("rendition", "a", describe_track(y), "further 0")
+
+    def followed(catalogue: list[RecordedWork], cohort: list[CompositionWindows] | None) -> list[tuple[str, float]]:
+        composition._prepare(catalogue, cohort)
+        return composition._followed(query)
+
+    whole = composition._standings([query], [followed(own, None)])
+    parts = composition._standings([query], [[*followed(own[:2], None), *followed(own[2:], [])]])
+    assert whole == parts
+    assert whole[0]["top"]
+    composition._prepare([])
+
+
 def test_report_counts_and_draws(tmp_path: Path) -> None:
     place = {"start_error": 0.2, "tempo_error": 0.01, "transposition_right": True, "covered": 0.9}
     chance = {"p": 0.004, "state": "claim"}
@@ -131,12 +151,14 @@ def test_report_counts_and_draws(tmp_path: Path) -> None:
         {**known, "name": "b", "top": False, "p": 1.0, "state": "silence", "chance": chance},
         {"kind": "loops", "name": "c", "known": False, "search_seconds": 1.0, "chance": {"p": 1.0, "state": "silence"}},
     ]
-    report = {"queries": rows, "catalogue": {"recordings": 2, "hours": 0.1}}
-    found, by_chance, places, _ = composition_report.tables(report)
+    sizes = [{"recordings": 40, "hours": 1.25, "queries": [{"kind": "rendition, melody only", "top": True, "p": 0.05}]}]
+    report = {"queries": rows, "catalogue": {"recordings": 2, "hours": 0.1}, "sizes": sizes}
+    found, by_chance, grown, places, _ = composition_report.tables(report)
     assert found.rows[0][:3] == ["rendition", "2", "0.50 (0.09-0.91)"]
     assert by_chance.rows[-1][1] == "3"
     assert by_chance.rows[-1][2].startswith("0.3333 (")
     assert by_chance.rows[-1][-1] == "1"
+    assert grown.rows == [["40", "1.2", "1.00 (0.21-1.00)", "0.00 (0.00-0.79)", "", ""]]
     assert places.rows[0] == ["start error, s", "0.20", "0.20"]
     values = {figure.name: figure.value for figure in composition_report.figures(report)}
     assert values["work on top, rendition"] == 50.0
