@@ -12,7 +12,8 @@ from sourceprint.service.background import Background
 
 
 def test_errors_are_told_and_end_nothing(caplog: pytest.LogCaptureFixture) -> None:
-    seen, enough = [], Event()
+    seen: list[int] = []
+    enough = Event()
 
     def look(_: Event) -> bool:
         seen.append(len(seen))
