@@ -27,6 +27,7 @@ RUN_ELSEWHERE = {
     "docs/cli.md": "text: the help of every command, as tests/sourceprint/commands/test_cli.py compares it",
     "docs/formats/case.md": "sh: tests/sourceprint/evidence/test_cases.py",
     "docs/formats/scan-result.md": "json: tests/sourceprint/scans/test_scan_records.py",
+    "docs/formats/work-result.md": "json: tests/sourceprint/commands/test_works_command.py",
     "docs/formats/gate-policy.md": "toml: tests/sourceprint/gate/test_policy.py",
     "docs/formats/problems.md": "json: tests/sourceprint/service/test_problems.py",
     "docs/formats/licence.md": "toml: tests/sourceprint/test_format_pages.py",
@@ -81,7 +82,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for seed, name in ((1, "some-id.wav"), (2, "remaster.flac")):
         write(place / "music" / "catalogue" / name, music(seed))
     write(place / "remaster.flac", music(3))
-    for name in ("generated.mp3", "edited.wav", "track.mp3", "generated/one.wav"):
+    for name in ("generated.mp3", "edited.wav", "track.mp3", "cover.mp3", "generated/one.wav"):
         write(place / name, excerpt)
     write(place / "outputs" / "clean.wav", music(7)[: 5 * RATE_HZ])
     (place / "ours.txt").write_text("remaster\n")

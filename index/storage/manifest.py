@@ -134,7 +134,7 @@ def spec_of(layer: str) -> LayerSpec:
     if layer not in specs:
         raise ParameterError(
             f"layer {layer!r}: unknown to this version of Sourceprint, which has {', '.join(specs)}; works are "
-            "found by match --layer composition"
+            "found by `sourceprint match --layer composition`"
         )
     return specs[layer]
 

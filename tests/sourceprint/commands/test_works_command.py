@@ -17,6 +17,7 @@ from fingerprint.composition import CompositionParams
 from index.folder.index import Index
 from index.folder.windows import CompositionLayer
 from tests.command_line import RATE_HZ, run
+from tests.places import ROOT
 
 BOTH = ("--layers", "recording,composition")
 N_SONGS = 8
@@ -60,6 +61,13 @@ def windows(index: Path) -> dict[str, list[int]]:
     return {one.recording_id: one.windows.vectors.tolist() for one in CompositionLayer(Index.open(index).snapshot())}
 
 
+def fields(value: Any) -> Any:
+    """Return the names of the fields of a result, without its values."""
+    if isinstance(value, dict):
+        return {name: fields(below) for name, below in value.items()}
+    return [fields(below) for below in value if isinstance(below, dict)] if isinstance(value, list) else None
+
+
 @pytest.mark.slow
 def test_a_replayed_transposed_song_is_found_with_spans_key_tempo_and_p(both: Path, cover: Path) -> None:
     result = works(both, cover)
@@ -76,6 +84,8 @@ def test_a_replayed_transposed_song_is_found_with_spans_key_tempo_and_p(both: Pa
     assert best["tempo_percent"] == pytest.approx(108, abs=4)
     assert best["track_end_ms"] - best["track_start_ms"] > 20_000
     assert best["recording_start_ms"] == pytest.approx(1.08 * best["track_start_ms"], abs=1500)
+    page = (ROOT / "docs" / "formats" / "work-result.md").read_text(encoding="utf-8")
+    assert fields(result) == fields(json.loads(page.split("```json\n")[1].split("```")[0]))
     told = run("match", cover, "--layer", "composition", index=both).stdout
     assert "1 work found in 0:48" in told
     assert "song4: claim, by chance 1 in " in told
